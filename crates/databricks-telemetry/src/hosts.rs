@@ -1,0 +1,143 @@
+//! What the connections of a process share: hubs, breakers, flags, the memory allowance, the counters.
+//!
+//! Everything is keyed by the process's id. After a fork the child finds its parent's state in its memory, with locks
+//! that threads may hold which it does not have; so it never touches it, and starts afresh in a place of its own.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::breaker::{Breaker, Policy};
+use crate::export::{SharedBreaker, lock};
+use crate::facts::Endpoint;
+use crate::flags::FlagCache;
+use crate::hub::{Hub, HubKey};
+use crate::listener::Listening;
+use crate::queue::Budget;
+use crate::stats::{Counters, Stats};
+
+/// Processes that can descend from one another by forking and all have telemetry; those beyond go without.
+const GENERATIONS: usize = 64;
+/// Hubs at one time; connections beyond go without telemetry, which is counted.
+const HUBS: usize = 256;
+/// Breakers remembered.
+const BREAKERS: usize = 1024;
+
+/// A place for the state of one process.
+struct Place {
+    /// The process's id; 0 while nobody's.
+    pid: AtomicU32,
+    process: OnceLock<Process>,
+}
+
+static PLACES: [Place; GENERATIONS] = [const {
+    Place {
+        pid: AtomicU32::new(0),
+        process: OnceLock::new(),
+    }
+}; GENERATIONS];
+
+/// The state of this process; `None` when there is no place for it.
+pub(crate) fn current() -> Option<&'static Process> {
+    let pid = std::process::id();
+    let place = PLACES.iter().find(|place| {
+        let taken = place.pid.compare_exchange(0, pid, Ordering::AcqRel, Ordering::Acquire);
+        taken.unwrap_or_else(|taken| if taken == pid { 0 } else { taken }) == 0
+    })?;
+    Some(place.process.get_or_init(|| Process::new(pid)))
+}
+
+/// What the connections of a process share.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) flags: FlagCache,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) listening: Listening,
+    hubs: Mutex<HashMap<HubKey, Shared>>,
+    breakers: Mutex<HashMap<(Endpoint, Policy), SharedBreaker>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    hub: Arc<Hub>,
+    leases: usize,
+}
+
+impl Process {
+    fn new(pid: u32) -> Self {
+        Self {
+            pid,
+            flags: FlagCache::default(),
+            budget: Arc::default(),
+            counters: Arc::default(),
+            listening: Listening::default(),
+            hubs: Mutex::default(),
+            breakers: Mutex::default(),
+        }
+    }
+
+    /// The hub for `key`, held until [`release`](Process::release); `None` when there are too many.
+    pub(crate) fn hold(&'static self, key: &HubKey) -> Option<Arc<Hub>> {
+        let mut hubs = self.hubs();
+        if hubs.len() >= HUBS && !hubs.contains_key(key) {
+            return None;
+        }
+        let shared = hubs.entry(key.clone()).or_insert_with(|| {
+            let breaker = key.settings.policy.map(|policy| self.breaker(&key.endpoint, policy));
+            Shared {
+                hub: Arc::new(Hub::new(key.clone(), self, breaker)),
+                leases: 0,
+            }
+        });
+        shared.leases += 1;
+        Some(Arc::clone(&shared.hub))
+    }
+
+    /// Lets go of a hub; the last one out closes it, for which it has `timeout`.
+    pub(crate) fn release(&self, hub: &Arc<Hub>, lease: u64, timeout: Duration) {
+        let mut hubs = self.hubs();
+        let last = hubs.get_mut(&hub.key).is_some_and(|shared| {
+            shared.leases -= 1;
+            shared.leases == 0
+        });
+        if last {
+            hubs.remove(&hub.key);
+        }
+        drop(hubs);
+        if last {
+            hub.close(timeout);
+        } else {
+            hub.leave(lease);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.counters.snapshot(self.budget.used())
+    }
+
+    /// The breaker for an endpoint. It outlives hubs and connections.
+    fn breaker(&self, endpoint: &Endpoint, policy: Policy) -> SharedBreaker {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if breakers.len() >= BREAKERS {
+            // A closed breaker remembers next to nothing.
+            let now = Instant::now();
+            breakers.retain(|_, breaker| lock(breaker).is_open(now));
+        }
+        if breakers.len() >= BREAKERS {
+            return Arc::new(Mutex::new(Breaker::new(policy)));
+        }
+        let key = (endpoint.clone(), policy);
+        Arc::clone(
+            breakers
+                .entry(key)
+                .or_insert_with(|| Arc::new(Mutex::new(Breaker::new(policy)))),
+        )
+    }
+
+    fn hubs(&self) -> MutexGuard<'_, HashMap<HubKey, Shared>> {
+        self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

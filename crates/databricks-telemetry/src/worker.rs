@@ -1,0 +1,207 @@
+//! The thread that sends what a hub queues: at once for connections and errors, when there is enough for a request, and
+//! otherwise at each tick.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::audit::Audit;
+use crate::enable::Flag;
+use crate::event::Event;
+use crate::export::{Exporter, Patience, REQUEST_TIMEOUT, Route};
+use crate::hub::Hub;
+use crate::queue::Entry;
+use crate::schedule::{Ticks, random};
+use crate::stats::{Counter, DropReason};
+use crate::system::USER_AGENT;
+use crate::transport::{FlagOutcome, FlagRequest};
+
+/// The body of the worker's thread.
+pub(crate) fn run(hub: &Arc<Hub>) {
+    let _finish = Finish(hub);
+    let settings = &hub.key.settings;
+    let mut exporter = Exporter {
+        max_retries: settings.max_retries,
+        retry_delay: settings.retry_delay,
+        breaker: hub.breaker.as_ref().map(Arc::clone),
+        audit: settings.audit_file.as_deref().map(Audit::new),
+        counters: Arc::clone(&hub.counters),
+        responsive: false,
+    };
+    let mut rounds = Rounds::new(settings.flush_interval);
+    while let Some(batch) = rounds.next_batch(hub) {
+        send(hub, &mut exporter, batch);
+    }
+}
+
+/// Says that the thread is over, however it ends.
+struct Finish<'a>(&'a Hub);
+
+impl Drop for Finish<'_> {
+    fn drop(&mut self) {
+        self.0.worker_finished();
+    }
+}
+
+/// Sends one batch: asks for the flag if anybody's record depends on it, and sorts by route.
+fn send(hub: &Hub, exporter: &mut Exporter, mut batch: Vec<Entry>) {
+    if hub.is_resting() {
+        return hub.counters.dropped(DropReason::BreakerOpen, batch.len());
+    }
+    if batch.iter().any(|entry| entry.governed) {
+        let reason = match flag(hub) {
+            Flag::On => None,
+            Flag::Off => Some(DropReason::FlagOff),
+            Flag::Failed | Flag::NotAsked => Some(DropReason::FlagFailed),
+        };
+        if let Some(reason) = reason {
+            let before = batch.len();
+            batch.retain(|entry| !entry.governed);
+            hub.counters.dropped(reason, before - batch.len());
+        }
+    }
+    if batch.is_empty() {
+        return;
+    }
+    let Some((transport, authenticated)) = hub.transport() else {
+        return hub.counters.dropped(DropReason::Closed, batch.len());
+    };
+    let (anonymous, identified): (Vec<_>, Vec<_>) = batch
+        .iter()
+        .map(|entry| &entry.event)
+        .partition(|event| event.anonymous || !authenticated);
+    let deliver = |exporter: &mut Exporter, route, events: &[&Event]| {
+        if !events.is_empty() {
+            exporter.deliver(&*transport, route, events, hub);
+            hub.lock().responsive = exporter.responsive;
+        }
+    };
+    deliver(exporter, Route::Unauthenticated, &anonymous);
+    deliver(exporter, Route::Authenticated, &identified);
+}
+
+/// What the workspace's flag says; asks for it if that is not known, or not any more.
+fn flag(hub: &Hub) -> Flag {
+    let settings = &hub.key.settings.flag;
+    let Some((transport, true)) = hub.transport() else {
+        // Without credentials the answer would be a refusal, and would be held against those who have some.
+        return Flag::Failed;
+    };
+    let now = Instant::now();
+    let deadline = hub
+        .deadline()
+        .unwrap_or(now + REQUEST_TIMEOUT)
+        .min(now + REQUEST_TIMEOUT);
+    let path = hub.key.flag_path();
+    let flag = hub
+        .process
+        .flags
+        .resolve(&hub.key.flag_key(), &settings.name, Instant::now, deadline, || {
+            hub.counters.count(Counter::FlagFetches, 1);
+            let request = FlagRequest {
+                path: &path,
+                user_agent: USER_AGENT,
+                deadline,
+            };
+            catch_unwind(AssertUnwindSafe(|| {
+                let _suppressed = activity::suppress();
+                transport.feature_flags(&request)
+            }))
+            .unwrap_or_else(|_| {
+                hub.counters.count(Counter::TransportPanics, 1);
+                FlagOutcome::Unavailable
+            })
+        });
+    hub.set_flag(flag);
+    flag
+}
+
+impl Patience for Hub {
+    fn deadline(&self) -> Option<Instant> {
+        self.lock().deadline
+    }
+
+    fn pause(&self, delay: Duration) {
+        let until = Instant::now() + delay;
+        let mut state = self.lock();
+        loop {
+            let until = state.deadline.unwrap_or(until).min(until);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self
+                .wake
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+}
+
+/// When to send, and how much.
+struct Rounds {
+    ticks: Ticks,
+    /// Records still to be sent without waiting for more.
+    due: usize,
+    /// The flush that will be over when they are.
+    flush: u64,
+}
+
+impl Rounds {
+    fn new(interval: Duration) -> Self {
+        Self {
+            ticks: Ticks::new(Instant::now(), interval, random()),
+            due: 0,
+            flush: 0,
+        }
+    }
+
+    /// Waits until there is something to send; `None` when the hub is closing and nothing is left, or no time.
+    fn next_batch(&mut self, hub: &Hub) -> Option<Vec<Entry>> {
+        let settings = &hub.key.settings;
+        let mut state = hub.lock();
+        loop {
+            let now = Instant::now();
+            let tick = self.ticks.take(now);
+            let flush = state.flushes_wanted > self.flush;
+            if tick || flush || state.urgent || state.deadline.is_some() {
+                self.due = state.queue.len();
+                self.flush = state.flushes_wanted;
+                state.urgent = false;
+            }
+            if state.is_full(settings) {
+                self.due = self.due.max(settings.batch_size);
+            }
+            if state.deadline.is_some_and(|deadline| now >= deadline) {
+                let late = state.queue.take(usize::MAX);
+                hub.counters.dropped(DropReason::Closed, late.len());
+            }
+            self.due = self.due.min(state.queue.len());
+            if self.due > 0 {
+                let batch = state.queue.take(self.due.min(settings.batch_size));
+                self.due -= batch.len();
+                return Some(batch);
+            }
+            if state.flushes_done < self.flush {
+                state.flushes_done = self.flush;
+                hub.done.notify_all();
+            }
+            if state.deadline.is_some() {
+                return None;
+            }
+            state = if state.queue.is_empty() {
+                let state = hub.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                // Ticks that came while there was nothing to send are over.
+                self.ticks.take(Instant::now());
+                state
+            } else {
+                let left = self.ticks.left(Instant::now());
+                hub.wake
+                    .wait_timeout(state, left)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            };
+        }
+    }
+}

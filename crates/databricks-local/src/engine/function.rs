@@ -1,0 +1,100 @@
+//! Functions that DataFusion and its Spark library lack.
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::error::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::scalar::ScalarValue;
+
+use super::ansi;
+
+/// All functions of the engine's own.
+pub(crate) fn all(user: &str) -> Vec<Arc<ScalarUDF>> {
+    let user = |name, aliases: &[&str]| SessionFunction::new(name, aliases, Source::Constant(user.to_owned()));
+    let session = [
+        SessionFunction::new("current_catalog", &[], Source::Catalog),
+        SessionFunction::new("current_schema", &["current_database"], Source::Schema),
+        SessionFunction::new("current_timezone", &[], Source::TimeZone),
+        SessionFunction::new(
+            "version",
+            &[],
+            Source::Constant(concat!("databricks-local ", env!("CARGO_PKG_VERSION")).to_owned()),
+        ),
+        user("current_user", &["user", "session_user"]),
+    ];
+    let mut functions: Vec<Arc<ScalarUDF>> = session
+        .into_iter()
+        .map(|function| Arc::new(ScalarUDF::new_from_impl(function)))
+        .collect();
+    functions.extend(ansi::functions());
+    functions
+}
+
+/// A function without arguments that tells something of the session.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct SessionFunction {
+    name: &'static str,
+    aliases: Vec<String>,
+    source: Source,
+    signature: Signature,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Source {
+    Catalog,
+    Constant(String),
+    Schema,
+    TimeZone,
+}
+
+impl SessionFunction {
+    fn new(name: &'static str, aliases: &[&str], source: Source) -> Self {
+        let aliases = aliases.iter().map(|&alias| alias.to_owned()).collect();
+        Self {
+            name,
+            aliases,
+            source,
+            signature: Signature::nullary(Volatility::Stable),
+        }
+    }
+}
+
+impl fmt::Debug for SessionFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionFunction")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ScalarUDFImpl for SessionFunction {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let options = &arguments.config_options;
+        let text = match &self.source {
+            Source::Catalog => options.catalog.default_catalog.clone(),
+            Source::Constant(text) => text.clone(),
+            Source::Schema => options.catalog.default_schema.clone(),
+            Source::TimeZone => options.execution.time_zone.clone().unwrap_or_default(),
+        };
+        Ok(ColumnarValue::Scalar(ScalarValue::Utf8(Some(text))))
+    }
+}

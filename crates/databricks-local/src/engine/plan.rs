@@ -1,0 +1,494 @@
+//! From tokens to a statement, from a query to a plan, from a plan to a stream.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, IntervalUnit, Schema as ArrowSchema, SchemaRef};
+use databricks_wire::sea::Parameter;
+use datafusion::common::{ParamValues, TableReference};
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, Statement as PlanStatement};
+use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::parser::{DFParserBuilder, Statement as DFStatement};
+use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName};
+use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
+use futures::{StreamExt, TryStreamExt};
+
+use super::Engine;
+use super::ansi::{self, DatabricksExprs};
+use super::catalog::{Catalogs, Schema, Table};
+use super::ddl;
+use super::depth;
+use super::dialect::LocalDialect;
+use super::error::{Class, SqlError, quoted};
+use super::names::{self, ResultNames, Spellings};
+use super::parameter::{self, Bound};
+use super::rewrite;
+use super::session::Execution;
+use super::settings::Settings;
+use super::types::{DatabricksTypes, wire_batch, wire_schema, with_maps_as_structs};
+
+/// What one statement is executed in: a copy of the session's settings, and a planner that obeys them.
+pub(crate) struct Context {
+    pub(crate) catalogs: Arc<Catalogs>,
+    pub(crate) settings: Settings,
+    pub(crate) state: SessionState,
+}
+
+/// A parsed statement, the values of its markers, and the names that it gives to its result.
+pub(crate) struct Parsed {
+    pub(crate) statement: ast::Statement,
+    pub(crate) explained: bool,
+    pub(crate) bound: Bound,
+    pub(crate) written: ResultNames,
+}
+
+/// A plan, and the names that its columns have in the result.
+pub(crate) struct Planned {
+    pub(crate) plan: LogicalPlan,
+    pub(crate) names: Vec<String>,
+}
+
+/// A place for a table: its catalog's and schema's own spelling, and the name as written.
+pub(crate) struct Place {
+    pub(crate) catalog: String,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) name: String,
+}
+
+impl Place {
+    pub(crate) fn quoted(&self) -> String {
+        quoted(&[self.catalog.as_str(), self.schema.name.as_str(), self.name.as_str()])
+    }
+
+    /// # Errors
+    /// `TABLE_OR_VIEW_NOT_FOUND`.
+    pub(crate) async fn table(&self) -> Result<Table, SqlError> {
+        match self.schema.named(&self.name).await? {
+            Some(table) => Ok(table),
+            None => Err(SqlError::new(
+                Class::TABLE_OR_VIEW_NOT_FOUND,
+                format!(
+                    "The table or view {} cannot be found. Verify the spelling and correctness of the schema and catalog.",
+                    self.quoted()
+                ),
+            )),
+        }
+    }
+}
+
+/// Planner states by what they depend on. Building one costs milliseconds, because it registers every function anew.
+#[derive(Default)]
+pub(crate) struct States {
+    recent: Mutex<VecDeque<(Key, SessionState)>>,
+}
+
+type Key = (String, String, Arc<str>, bool);
+
+impl States {
+    /// How many are kept: sessions of one client hardly ever differ in more ways.
+    const KEPT: usize = 16;
+
+    fn for_settings(&self, template: &SessionState, settings: &Settings) -> SessionState {
+        let key = (
+            settings.catalog.clone(),
+            settings.schema.clone(),
+            Arc::clone(&settings.time_zone),
+            settings.ansi,
+        );
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, state)) = recent.iter().find(|(there, _)| *there == key) {
+            return state.clone();
+        }
+        let mut config = template.config().clone();
+        let options = config.options_mut();
+        options.catalog.default_catalog.clone_from(&settings.catalog);
+        options.catalog.default_schema.clone_from(&settings.schema);
+        options.execution.time_zone = Some(settings.time_zone.to_string());
+        options.execution.enable_ansi_mode = settings.ansi;
+        let types = DatabricksTypes {
+            time_zone: Arc::clone(&settings.time_zone),
+        };
+        let mut builder = SessionStateBuilder::new_from_existing(template.clone())
+            .with_config(config)
+            .with_type_planner(Arc::new(types));
+        builder
+            .expr_planners()
+            .get_or_insert_default()
+            .insert(0, Arc::new(DatabricksExprs { ansi: settings.ansi }));
+        let state = builder.build();
+        recent.truncate(Self::KEPT - 1);
+        recent.push_front((key, state.clone()));
+        state
+    }
+}
+
+impl Context {
+    pub(crate) fn new(engine: &Engine, settings: Settings) -> Self {
+        let mut state = engine.states.for_settings(&engine.template, &settings);
+        let options = Arc::clone(state.config_options());
+        state.execution_props_mut().mark_start_execution(options);
+        Self {
+            catalogs: Arc::clone(&engine.catalogs),
+            settings,
+            state,
+        }
+    }
+
+    pub(crate) fn types(&self) -> DatabricksTypes {
+        DatabricksTypes {
+            time_zone: Arc::clone(&self.settings.time_zone),
+        }
+    }
+
+    /// Parses one statement and finds the values of its markers.
+    ///
+    /// # Errors
+    /// `PARSE_SYNTAX_ERROR`, and those of [`parameter::bind`].
+    pub(crate) async fn parse(&self, tokens: Vec<TokenWithSpan>, parameters: &[Parameter]) -> Result<Parsed, SqlError> {
+        depth::check(&tokens)?;
+        let tokens = with_maps_as_structs(ddl::without_layout(tokens)?);
+        let (tokens, bound) = parameter::bind(tokens, parameters, &self.types())?;
+        let parsed = parse_tokens(tokens.clone())?;
+        let aliases = names::aliases(&tokens);
+        let respelled = self.spellings(&parsed).await.respelled(tokens);
+        let (mut statement, explained) = plain_statement(parsed)?;
+        let written = ResultNames::of(&mut statement, aliases);
+        if let Some(tokens) = respelled {
+            let (mut respelled, _) = plain_statement(parse_tokens(tokens)?)?;
+            ResultNames::of(&mut respelled, BTreeMap::new());
+            // What a statement creates is spelled as it is written.
+            match (&mut respelled, statement) {
+                (ast::Statement::CreateTable(respelled), ast::Statement::CreateTable(create)) => {
+                    respelled.columns = create.columns
+                }
+                (ast::Statement::CreateView(respelled), ast::Statement::CreateView(create)) => {
+                    respelled.columns = create.columns
+                }
+                _ => {}
+            }
+            statement = respelled;
+        }
+        rewrite::rewrite(&mut statement)?;
+        Ok(Parsed {
+            statement,
+            explained,
+            bound,
+            written,
+        })
+    }
+
+    /// The spellings of the columns of all tables that a statement names.
+    ///
+    /// The table of an `INSERT` is not read: its columns are found in any case elsewhere, and spell no name of the source.
+    async fn spellings(&self, statement: &DFStatement) -> Spellings {
+        let mut spellings = Spellings::default();
+        let source = match statement {
+            DFStatement::Statement(statement) => match statement.as_ref() {
+                ast::Statement::Insert(ast::Insert {
+                    source: Some(source), ..
+                }) => Some(DFStatement::Statement(Box::new(ast::Statement::Query(source.clone())))),
+                _ => None,
+            },
+            _ => None,
+        };
+        for reference in self
+            .state
+            .resolve_table_references(source.as_ref().unwrap_or(statement))
+            .unwrap_or_default()
+        {
+            if let Ok(table) = self.referenced(&reference).await {
+                spellings.add(
+                    table
+                        .provider
+                        .schema()
+                        .fields()
+                        .iter()
+                        .map(|field| field.name().as_str()),
+                );
+            }
+        }
+        spellings
+    }
+
+    async fn referenced(&self, reference: &TableReference) -> Result<Table, SqlError> {
+        let parts: Vec<String> = [reference.catalog(), reference.schema(), Some(reference.table())]
+            .into_iter()
+            .flatten()
+            .map(str::to_owned)
+            .collect();
+        self.place(&parts)?.table().await
+    }
+
+    /// Where a table of this name is, or would be.
+    ///
+    /// # Errors
+    /// `NO_SUCH_CATALOG_EXCEPTION`, `SCHEMA_NOT_FOUND`.
+    pub(crate) fn place(&self, name: &[String]) -> Result<Place, SqlError> {
+        let (catalog, schema, name) = match name {
+            [name] => (&self.settings.catalog, &self.settings.schema, name),
+            [schema, name] => (&self.settings.catalog, schema, name),
+            [catalog, schema, name] => (catalog, schema, name),
+            _ => {
+                return Err(SqlError::new(
+                    Class::PARSE_SYNTAX_ERROR,
+                    "A table has a name of one to three parts.",
+                ));
+            }
+        };
+        let catalog = self.catalogs.named(catalog)?;
+        Ok(Place {
+            catalog: catalog.name.clone(),
+            schema: catalog.named(schema)?,
+            name: name.clone(),
+        })
+    }
+
+    /// Plans a query.
+    ///
+    /// # Errors
+    /// Whatever does not resolve or does not fit together.
+    pub(crate) async fn plan_query(
+        &self,
+        query: ast::Query,
+        written: &ResultNames,
+        bound: &Bound,
+    ) -> Result<Planned, SqlError> {
+        let plan = self.plan_rows(query, bound).await?;
+        let names = written.over(plan.schema());
+        Ok(Planned { plan, names })
+    }
+
+    /// Plans a query whose columns go by their place.
+    ///
+    /// # Errors
+    /// See [`Context::plan_query`].
+    pub(crate) async fn plan_rows(&self, mut query: ast::Query, bound: &Bound) -> Result<LogicalPlan, SqlError> {
+        let mut planned = self.try_plan(query.clone(), bound).await;
+        if let Err(DataFusionError::Plan(text)) = &planned
+            && text.starts_with("Projections require unique expression names")
+        {
+            // Columns without names of their own may differ and yet have one name to the planner.
+            names::name_all(&mut query);
+            planned = self.try_plan(query.clone(), bound).await;
+        }
+        match planned {
+            Ok(plan) => Ok(plan),
+            Err(error) => Err(self.diagnosed(query, &error).await),
+        }
+    }
+
+    async fn try_plan(&self, query: ast::Query, bound: &Bound) -> Result<LogicalPlan, DataFusionError> {
+        let statement = Box::new(ast::Statement::Query(Box::new(query)));
+        let plan = if bound.values.is_empty() {
+            self.state.statement_to_plan(DFStatement::Statement(statement)).await?
+        } else {
+            // Preparing tells the planner the types of the markers.
+            let prepare = ast::Statement::Prepare {
+                name: Ident::new("statement"),
+                data_types: bound.sql_types.clone(),
+                statement,
+            };
+            let plan = self
+                .state
+                .statement_to_plan(DFStatement::Statement(Box::new(prepare)))
+                .await?;
+            let LogicalPlan::Statement(PlanStatement::Prepare(prepared)) = plan else {
+                return Err(DataFusionError::Internal(
+                    "a prepared statement was planned as something else".to_owned(),
+                ));
+            };
+            let values: Vec<ScalarValue> = bound.values.clone();
+            Arc::unwrap_or_clone(prepared.input).with_param_values(ParamValues::from(values))?
+        };
+        ansi::apply(plan, self.settings.ansi)
+    }
+
+    /// The planner reports missing tables and functions as text. What is missing is found out here by looking for it.
+    async fn diagnosed(&self, query: ast::Query, error: &DataFusionError) -> SqlError {
+        let found = SqlError::from_datafusion(error);
+        if found.is(Class::DATATYPE_MISMATCH) || found.is(Class::INTERNAL_ERROR) || found.is(Class::UNRESOLVED_ROUTINE)
+        {
+            let statement = DFStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
+            for reference in self.state.resolve_table_references(&statement).unwrap_or_default() {
+                if self.state.table_functions().contains_key(reference.table()) {
+                    continue;
+                }
+                if let Err(error) = self.referenced(&reference).await {
+                    // In a query a missing schema is a missing table.
+                    return if error.is(Class::SCHEMA_NOT_FOUND) || error.is(Class::NO_SUCH_CATALOG) {
+                        let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
+                        let parts: Vec<&str> = parts.into_iter().flatten().collect();
+                        SqlError::new(
+                            Class::TABLE_OR_VIEW_NOT_FOUND,
+                            format!(
+                                "The table or view {} cannot be found. Verify the spelling and correctness of the schema and catalog.",
+                                quoted(&parts)
+                            ),
+                        )
+                    } else {
+                        error
+                    };
+                }
+            }
+        }
+        found
+    }
+
+    /// Starts a plan and brings what it yields into the types of the wire.
+    ///
+    /// # Errors
+    /// What the optimizer and the physical planner find wrong; errors of rows arise in the stream.
+    pub(crate) async fn stream(&self, planned: Planned) -> Result<SendableRecordBatchStream, SqlError> {
+        let physical = self.state.create_physical_plan(&planned.plan).await?;
+        let stream = execute_stream(physical, self.state.task_ctx())?;
+        let schema = self.wire_schema(&planned, &stream.schema());
+        let to = Arc::clone(&schema);
+        let batches = stream.map(move |batch| wire_batch(&batch?, &to).map_err(DataFusionError::from));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
+    }
+
+    /// The wire schema of a query that is not run.
+    ///
+    /// # Errors
+    /// What the optimizer finds wrong.
+    pub(crate) fn result_schema(&self, planned: &Planned) -> Result<SchemaRef, SqlError> {
+        let optimized = self.state.optimize(&planned.plan)?;
+        Ok(self.wire_schema(planned, optimized.schema().as_arrow()))
+    }
+
+    fn wire_schema(&self, planned: &Planned, schema: &ArrowSchema) -> SchemaRef {
+        let year_month = year_month_columns(&planned.plan);
+        let fields: Vec<Field> = schema
+            .fields()
+            .iter()
+            .enumerate()
+            .map(|(index, field)| {
+                let field = field.as_ref().clone();
+                if year_month.contains(&index) {
+                    field.with_data_type(DataType::Interval(IntervalUnit::YearMonth))
+                } else {
+                    field
+                }
+            })
+            .collect();
+        wire_schema(&ArrowSchema::new(fields), &planned.names, &self.settings.time_zone)
+    }
+
+    /// The memory that queries and tables share.
+    pub(crate) fn memory(&self) -> &Arc<dyn MemoryPool> {
+        &self.state.runtime_env().memory_pool
+    }
+
+    /// Runs a plan to its end. Its rows count as used memory while they are gathered.
+    ///
+    /// # Errors
+    /// Of the plan and of its rows; and when there are more rows than memory.
+    pub(crate) async fn collect(&self, plan: &LogicalPlan) -> Result<Vec<RecordBatch>, SqlError> {
+        let physical = self.state.create_physical_plan(plan).await?;
+        let mut stream = execute_stream(physical, self.state.task_ctx())?;
+        let memory = MemoryConsumer::new("rows of a change").register(self.memory());
+        let mut batches = Vec::new();
+        while let Some(batch) = stream.try_next().await? {
+            memory.try_grow(batch.get_array_memory_size())?;
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
+
+    /// `EXPLAIN`: the plan as text in one column.
+    ///
+    /// # Errors
+    /// Those of planning the explained statement.
+    pub(crate) async fn explain(&self, parsed: Parsed) -> Result<Execution, SqlError> {
+        let ast::Statement::Query(query) = parsed.statement else {
+            return Err(SqlError::new(
+                Class::UNSUPPORTED_FEATURE,
+                "Only queries can be explained.",
+            ));
+        };
+        let planned = self.plan_query(*query, &parsed.written, &parsed.bound).await?;
+        let optimized = self.state.optimize(&planned.plan)?;
+        let physical = self.state.create_physical_plan(&planned.plan).await?;
+        let text = format!(
+            "== Logical Plan ==\n{}\n\n== Physical Plan ==\n{}",
+            optimized.display_indent(),
+            datafusion::physical_plan::displayable(physical.as_ref()).indent(false)
+        );
+        super::metadata::texts(&["plan"], vec![vec![text.into()]])
+    }
+}
+
+fn plain_statement(statement: DFStatement) -> Result<(ast::Statement, bool), SqlError> {
+    let unsupported = |text: &str| {
+        let head: Vec<&str> = text.split_whitespace().take(2).collect();
+        Err(SqlError::new(
+            Class::UNSUPPORTED_FEATURE,
+            format!("The statement {} is not supported here.", head.join(" ")),
+        ))
+    };
+    match statement {
+        DFStatement::Statement(statement) => Ok((*statement, false)),
+        DFStatement::Explain(explain) => match *explain.statement {
+            DFStatement::Statement(statement) => Ok((*statement, true)),
+            other => unsupported(&other.to_string()),
+        },
+        other => unsupported(&other.to_string()),
+    }
+}
+
+fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<DFStatement, SqlError> {
+    let mut statements = DFParserBuilder::new(tokens)
+        .with_dialect(&LocalDialect)
+        .build()?
+        .parse_statements()?;
+    match (statements.pop_front(), statements.is_empty()) {
+        (Some(statement), true) => Ok(statement),
+        (Some(_), false) => Err(SqlError::new(
+            Class::PARSE_SYNTAX_ERROR,
+            "Syntax error at or near ';': one statement at a time.",
+        )),
+        (None, _) => Err(SqlError::new(
+            Class::PARSE_EMPTY_STATEMENT,
+            "Syntax error, unexpected empty statement.",
+        )),
+    }
+}
+
+/// The parts of a dotted name.
+///
+/// # Errors
+/// `PARSE_SYNTAX_ERROR` for names made by functions.
+pub(crate) fn parts(name: &ObjectName) -> Result<Vec<String>, SqlError> {
+    let part = |part: &ast::ObjectNamePart| part.as_ident().map(|ident| ident.value.clone());
+    name.0
+        .iter()
+        .map(part)
+        .collect::<Option<Vec<String>>>()
+        .ok_or_else(|| SqlError::new(Class::PARSE_SYNTAX_ERROR, format!("Syntax error at or near '{name}'.")))
+}
+
+/// Output columns that are interval literals of months: the planner has one interval type, the wire has two.
+fn year_month_columns(plan: &LogicalPlan) -> Vec<usize> {
+    fn is_months(expr: &Expr) -> bool {
+        match expr {
+            Expr::Alias(alias) => is_months(&alias.expr),
+            Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => {
+                interval.months != 0 && interval.days == 0 && interval.nanoseconds == 0
+            }
+            _ => false,
+        }
+    }
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let months = projection.expr.iter().enumerate().filter(|(_, expr)| is_months(expr));
+            months.map(|(index, _)| index).collect()
+        }
+        _ => Vec::new(),
+    }
+}

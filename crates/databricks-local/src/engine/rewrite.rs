@@ -1,0 +1,392 @@
+//! Databricks expressions that the planner has no word for, rewritten into ones that it has.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    self, BinaryOperator, CastKind, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, Interval, ObjectName, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value,
+    VisitMut, VisitorMut,
+};
+
+use super::error::{Class, SqlError};
+use super::parameter::{micros, months};
+
+/// Rewrites a statement in place.
+///
+/// # Errors
+/// `UNSUPPORTED_FEATURE` for what would otherwise be ignored in silence, `CAST_INVALID_INPUT` for intervals that do not read.
+pub(crate) fn rewrite(statement: &mut ast::Statement) -> Result<(), SqlError> {
+    match statement.visit(&mut Rewriter) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Rewriter;
+
+impl VisitorMut for Rewriter {
+    type Break = SqlError;
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<SqlError> {
+        match factor {
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
+                return ControlFlow::Break(unsupported("TABLESAMPLE"));
+            }
+            TableFactor::Table { version: Some(_), .. } => return ControlFlow::Break(unsupported("Time travel")),
+            TableFactor::Table {
+                name,
+                alias,
+                args: Some(_),
+                ..
+            } if is_range(name) => name_range_column(alias),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        match rewritten(expr) {
+            Ok(Some(new)) => *expr = new,
+            Ok(None) => {}
+            Err(error) => return ControlFlow::Break(error),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_range(name: &ObjectName) -> bool {
+    name.to_string().eq_ignore_ascii_case("range")
+}
+
+/// The column of `range` is called `id`.
+fn name_range_column(alias: &mut Option<TableAlias>) {
+    let alias = alias.get_or_insert_with(|| TableAlias {
+        explicit: true,
+        name: Ident::new("range"),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef::from_name("id"));
+    }
+}
+
+fn rewritten(expr: &Expr) -> Result<Option<Expr>, SqlError> {
+    Ok(match expr {
+        Expr::Value(value) => match &value.value {
+            // An exponent makes a DOUBLE, the suffix L a BIGINT.
+            Value::Number(digits, false) if digits.contains(['e', 'E']) => {
+                Some(cast(expr.clone(), DataType::Double(ast::ExactNumberInfo::None)))
+            }
+            Value::Number(digits, true) => Some(cast(
+                Expr::value(Value::Number(digits.clone(), false)),
+                DataType::BigInt(None),
+            )),
+            _ => None,
+        },
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::MyIntegerDivide,
+            right,
+        } => Some(call("div", vec![*left.clone(), *right.clone()])),
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Spaceship,
+            right,
+        } => Some(Expr::IsNotDistinctFrom(left.clone(), right.clone())),
+        Expr::UnaryOp {
+            op: UnaryOperator::BangNot,
+            expr,
+        } => Some(Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: expr.clone(),
+        }),
+        Expr::RLike {
+            negated, expr, pattern, ..
+        } => {
+            let matches = call("regexp_like", vec![*expr.clone(), *pattern.clone()]);
+            Some(if *negated {
+                Expr::UnaryOp {
+                    op: UnaryOperator::Not,
+                    expr: Box::new(matches),
+                }
+            } else {
+                matches
+            })
+        }
+        Expr::Interval(interval) => plain_interval(interval)?,
+        Expr::Function(function) => function_rewritten(function)?,
+        _ => None,
+    })
+}
+
+/// An interval of several fields, or with a precision, as the sum of plain ones.
+fn plain_interval(interval: &Interval) -> Result<Option<Expr>, SqlError> {
+    let Some(last_field) = &interval.last_field else {
+        if interval.leading_precision.is_none() && interval.fractional_seconds_precision.is_none() {
+            return Ok(None);
+        }
+        let plain = Interval {
+            leading_precision: None,
+            fractional_seconds_precision: None,
+            ..interval.clone()
+        };
+        return Ok(Some(Expr::Interval(plain)));
+    };
+    let invalid = || {
+        SqlError::new(
+            Class::CAST_INVALID_INPUT,
+            "An interval's text does not have the form that its fields ask for.",
+        )
+    };
+    let Expr::Value(value) = interval.value.as_ref() else {
+        return Err(invalid());
+    };
+    let (Value::SingleQuotedString(text) | Value::DoubleQuotedString(text)) = &value.value else {
+        return Err(invalid());
+    };
+    let text = match (&interval.leading_field, last_field) {
+        (Some(DateTimeField::Year), DateTimeField::Month) => format!("{} months", months(text).ok_or_else(invalid)?),
+        (Some(DateTimeField::Day), DateTimeField::Hour | DateTimeField::Minute | DateTimeField::Second) => {
+            format!("{} microseconds", micros(text).ok_or_else(invalid)?)
+        }
+        (Some(DateTimeField::Hour), DateTimeField::Minute | DateTimeField::Second) => {
+            let (sign, clock) = text.strip_prefix('-').map_or(("", text.as_str()), |clock| ("-", clock));
+            format!(
+                "{} microseconds",
+                micros(&format!("{sign}0 {clock}")).ok_or_else(invalid)?
+            )
+        }
+        (Some(DateTimeField::Minute), DateTimeField::Second) => {
+            let (sign, clock) = text.strip_prefix('-').map_or(("", text.as_str()), |clock| ("-", clock));
+            format!(
+                "{} microseconds",
+                micros(&format!("{sign}0 0:{clock}")).ok_or_else(invalid)?
+            )
+        }
+        _ => return Err(unsupported("This range of interval fields")),
+    };
+    Ok(Some(Expr::Interval(Interval {
+        value: Box::new(Expr::value(Value::SingleQuotedString(text))),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    })))
+}
+
+fn function_rewritten(function: &ast::Function) -> Result<Option<Expr>, SqlError> {
+    let name = function.name.to_string().to_lowercase();
+    let renamed = match name.as_str() {
+        "approx_count_distinct" => "approx_distinct",
+        "any_value" | "first" => "first_value",
+        "endswith" => "ends_with",
+        "explode" => "unnest",
+        "last" => "last_value",
+        "lcase" => "lower",
+        "len" => "length",
+        "sign" => "signum",
+        "startswith" => "starts_with",
+        "std" => "stddev",
+        "ucase" => "upper",
+        _ => "",
+    };
+    if !renamed.is_empty() {
+        let name = ObjectName::from(vec![Ident::new(renamed)]);
+        return Ok(Some(Expr::Function(ast::Function {
+            name,
+            ..function.clone()
+        })));
+    }
+    let Some(arguments) = arguments(function) else {
+        return Ok(None);
+    };
+    Ok(match (name.as_str(), arguments.as_slice()) {
+        // These take an INT, which a literal is.
+        ("date_add" | "date_sub" | "add_months", [date, count]) if is_integer_literal(count) => Some(call(
+            &name,
+            vec![date.clone(), cast(count.clone(), DataType::Int(None))],
+        )),
+        ("count_if", [condition]) => {
+            let counted = call("nullif", vec![condition.clone(), Expr::value(Value::Boolean(false))]);
+            let args = FunctionArguments::List(argument_list(vec![counted]));
+            let name = ObjectName::from(vec![Ident::new("count")]);
+            Some(Expr::Function(ast::Function {
+                name,
+                args,
+                ..function.clone()
+            }))
+        }
+        ("isnotnull", [inner]) => Some(Expr::IsNotNull(Box::new(inner.clone()))),
+        ("isnull", [inner]) => Some(Expr::IsNull(Box::new(inner.clone()))),
+        ("curdate", []) => Some(call("current_date", Vec::new())),
+        ("charindex" | "locate", [part, whole]) => Some(call("instr", vec![whole.clone(), part.clone()])),
+        ("to_date", [text]) => Some(cast(text.clone(), DataType::Date)),
+        ("to_timestamp", [text]) => Some(cast(text.clone(), DataType::Timestamp(None, ast::TimezoneInfo::None))),
+        ("date_format", [date, format]) => Some(call("to_char", vec![date.clone(), chrono_format(format)?])),
+        ("to_date" | "to_timestamp", [text, format]) => Some(call(&name, vec![text.clone(), chrono_format(format)?])),
+        (
+            part @ ("year" | "quarter" | "month" | "week" | "weekofyear" | "day" | "dayofmonth" | "dayofweek"
+            | "dayofyear" | "hour" | "minute" | "second"),
+            [date],
+        ) => {
+            let part = match part {
+                "weekofyear" => "week",
+                "dayofmonth" => "day",
+                "dayofyear" => "doy",
+                other => other,
+            };
+            Some(call(
+                "date_part",
+                vec![Expr::value(Value::SingleQuotedString(part.to_owned())), date.clone()],
+            ))
+        }
+        (type_name, [inner]) => cast_function(type_name).map(|data_type| cast(inner.clone(), data_type)),
+        _ => None,
+    })
+}
+
+fn is_integer_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => is_integer_literal(expr),
+        Expr::Value(value) => matches!(&value.value, Value::Number(digits, _) if digits.parse::<i32>().is_ok()),
+        _ => false,
+    }
+}
+
+/// The type that a function casts to, if the function is a type's name.
+fn cast_function(name: &str) -> Option<DataType> {
+    Some(match name {
+        "bigint" => DataType::BigInt(None),
+        "binary" => DataType::Binary(None),
+        "boolean" => DataType::Boolean,
+        "date" => DataType::Date,
+        "double" => DataType::Double(ast::ExactNumberInfo::None),
+        "float" => DataType::Float(ast::ExactNumberInfo::None),
+        "int" => DataType::Int(None),
+        "smallint" => DataType::SmallInt(None),
+        "string" => DataType::String(None),
+        "timestamp" => DataType::Timestamp(None, ast::TimezoneInfo::None),
+        "tinyint" => DataType::TinyInt(None),
+        _ => return None,
+    })
+}
+
+/// A datetime pattern of letters as one of percent signs.
+///
+/// # Errors
+/// `UNSUPPORTED_FEATURE` when the pattern is no literal or has letters that have no counterpart.
+fn chrono_format(format: &Expr) -> Result<Expr, SqlError> {
+    let pattern = match format {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(pattern) | Value::DoubleQuotedString(pattern) => pattern,
+            _ => return Err(unsupported("A datetime pattern that is no literal")),
+        },
+        _ => return Err(unsupported("A datetime pattern that is no literal")),
+    };
+    let letters: Vec<char> = pattern.chars().collect();
+    let mut chrono = String::new();
+    let mut at = 0;
+    while at < letters.len() {
+        let letter = letters[at];
+        let count = letters[at..].iter().take_while(|&&next| next == letter).count();
+        at += count;
+        chrono.push_str(match (letter, count) {
+            ('y', 4) => "%Y",
+            ('y', 2) => "%y",
+            ('M', 2) => "%m",
+            ('M', 3) => "%b",
+            ('M', 4) => "%B",
+            ('d', 2) => "%d",
+            ('D', 3) => "%j",
+            ('E', 1..=3) => "%a",
+            ('E', 4) => "%A",
+            ('H', 2) => "%H",
+            ('h', 2) => "%I",
+            ('m', 2) => "%M",
+            ('s', 2) => "%S",
+            ('S', 3) => "%3f",
+            ('S', 6) => "%6f",
+            ('a', 1) => "%p",
+            ('%', _) => return Err(unsupported("A datetime pattern with percent signs")),
+            (letter, _) if letter.is_ascii_alphabetic() || letter == '\'' => {
+                return Err(unsupported("This letter in a datetime pattern"));
+            }
+            (other, count) => {
+                chrono.extend(std::iter::repeat_n(other, count));
+                continue;
+            }
+        });
+    }
+    Ok(Expr::value(Value::SingleQuotedString(chrono)))
+}
+
+/// Plain arguments, if there are no others.
+fn arguments(function: &ast::Function) -> Option<Vec<Expr>> {
+    match &function.args {
+        FunctionArguments::None => Some(Vec::new()),
+        FunctionArguments::Subquery(_) => None,
+        FunctionArguments::List(list) => {
+            let plain = |argument: &FunctionArg| match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+                _ => None,
+            };
+            list.args.iter().map(plain).collect()
+        }
+    }
+}
+
+fn argument_list(arguments: Vec<Expr>) -> FunctionArgumentList {
+    FunctionArgumentList {
+        duplicate_treatment: None,
+        args: arguments
+            .into_iter()
+            .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
+            .collect(),
+        clauses: Vec::new(),
+    }
+}
+
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    Expr::Function(ast::Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(argument_list(arguments)),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expr),
+        data_type,
+        array: false,
+        format: None,
+    }
+}
+
+fn unsupported(what: &str) -> SqlError {
+    SqlError::new(Class::UNSUPPORTED_FEATURE, format!("{what} is not supported here."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datetime_patterns_are_translated_or_refused() {
+        let format = |pattern: &str| chrono_format(&Expr::value(Value::SingleQuotedString(pattern.to_owned())));
+        let chrono = Expr::value(Value::SingleQuotedString("%Y-%m-%d %H:%M:%S".to_owned()));
+        assert_eq!(format("yyyy-MM-dd HH:mm:ss").unwrap(), chrono);
+        assert!(format("yyyy-QQ").is_err());
+        assert!(format("yyyy%").is_err());
+    }
+}

@@ -1,0 +1,568 @@
+//! What a statement's tokens ask for: one of the statements that the engine answers itself, or SQL for the planner.
+
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError};
+
+use super::dialect::LocalDialect;
+use super::error::{Class, SqlError};
+
+/// A statement.
+#[derive(Debug)]
+pub(crate) enum Command {
+    DescribeQuery(Vec<TokenWithSpan>),
+    DescribeTable {
+        name: Vec<String>,
+        extended: bool,
+    },
+    Reset(Option<String>),
+    /// `SET`, all confs.
+    SetList,
+    /// `SET k`.
+    SetQuery(String),
+    /// `SET k = v`.
+    Set {
+        name: String,
+        value: String,
+    },
+    Show(Show),
+    Sql(Vec<TokenWithSpan>),
+    UseCatalog(String),
+    UseSchema(Vec<String>),
+}
+
+/// A `SHOW` statement. Patterns are Hive's.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Show {
+    Catalogs {
+        like: Option<String>,
+    },
+    Columns {
+        scope: Scope,
+        schema_like: Option<String>,
+        table_like: Option<String>,
+        like: Option<String>,
+    },
+    ColumnsOf {
+        table: Vec<String>,
+    },
+    CurrentNamespace,
+    ForeignKeys,
+    Functions {
+        scope: Option<Scope>,
+        like: Option<String>,
+    },
+    Keys,
+    Schemas {
+        scope: Option<Scope>,
+        like: Option<String>,
+    },
+    Tables {
+        scope: Scope,
+        schema_like: Option<String>,
+        like: Option<String>,
+    },
+    TablesOf {
+        schema: Vec<String>,
+        like: Option<String>,
+        views: bool,
+    },
+}
+
+/// Which catalogs a `SHOW` statement looks at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    AllCatalogs,
+    Catalog(String),
+}
+
+/// Reads a statement.
+///
+/// # Errors
+/// `PARSE_SYNTAX_ERROR` and `PARSE_EMPTY_STATEMENT`; errors within planned SQL are found later.
+pub(crate) fn parse(sql: &str) -> Result<Command, SqlError> {
+    let tokens = tokenize(sql)?;
+    let Some(first) = tokens.first() else {
+        return Err(SqlError::new(
+            Class::PARSE_EMPTY_STATEMENT,
+            "Syntax error, unexpected empty statement.",
+        ));
+    };
+    let Token::Word(word) = &first.token else {
+        return Ok(Command::Sql(tokens));
+    };
+    let head = word.value.to_ascii_uppercase();
+    let mut cursor = Cursor {
+        tokens: &tokens,
+        position: 1,
+    };
+    match head.as_str() {
+        "SHOW" => cursor.show().map(Command::Show),
+        "USE" => cursor.use_(),
+        "SET" => cursor.set(),
+        "RESET" => cursor.reset(),
+        "DESCRIBE" | "DESC" => cursor.describe(),
+        "ALTER" | "ANALYZE" | "BEGIN" | "CACHE" | "CALL" | "COMMENT" | "COMMIT" | "COPY" | "DECLARE" | "GRANT"
+        | "LIST" | "MERGE" | "MSCK" | "OPTIMIZE" | "REFRESH" | "REORG" | "REPAIR" | "RESTORE" | "REVOKE"
+        | "ROLLBACK" | "SYNC" | "UNCACHE" | "UNDROP" | "VACUUM"
+            if word.quote_style.is_none() =>
+        {
+            Err(SqlError::new(
+                Class::UNSUPPORTED_FEATURE,
+                format!("The statement {head} is not supported here."),
+            ))
+        }
+        _ => Ok(Command::Sql(tokens)),
+    }
+}
+
+/// The tokens of a text without comments and without the closing semicolon.
+///
+/// Blanks stay, because markers are told from paths by the blanks around them.
+fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
+    let tokens = Tokenizer::new(&LocalDialect, sql)
+        .tokenize_with_location()
+        .map_err(|error: TokenizerError| SqlError::new(Class::PARSE_SYNTAX_ERROR, error.to_string()))?;
+    let mut tokens: Vec<TokenWithSpan> = tokens;
+    while tokens
+        .last()
+        .is_some_and(|last| matches!(last.token, Token::SemiColon | Token::Whitespace(_) | Token::EOF))
+    {
+        tokens.pop();
+    }
+    let start = tokens
+        .iter()
+        .position(|token| !matches!(token.token, Token::Whitespace(_)))
+        .unwrap_or(tokens.len());
+    tokens.drain(..start);
+    Ok(tokens)
+}
+
+/// Walks over tokens, blanks skipped.
+struct Cursor<'a> {
+    tokens: &'a [TokenWithSpan],
+    position: usize,
+}
+
+impl Cursor<'_> {
+    fn peek(&self) -> Option<&Token> {
+        self.tokens[self.position.min(self.tokens.len())..]
+            .iter()
+            .map(|token| &token.token)
+            .find(|token| !matches!(token, Token::Whitespace(_)))
+    }
+
+    fn next(&mut self) -> Option<&Token> {
+        while let Some(token) = self.tokens.get(self.position) {
+            self.position += 1;
+            if !matches!(token.token, Token::Whitespace(_)) {
+                return Some(&token.token);
+            }
+        }
+        None
+    }
+
+    /// Takes a keyword, if it is next.
+    fn keyword(&mut self, keyword: &str) -> bool {
+        let is_next = matches!(self.peek(), Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword));
+        if is_next {
+            self.next();
+        }
+        is_next
+    }
+
+    /// Takes several keywords, if all of them are next.
+    fn keywords(&mut self, keywords: &[&str]) -> bool {
+        let start = self.position;
+        let all = keywords.iter().all(|keyword| self.keyword(keyword));
+        if !all {
+            self.position = start;
+        }
+        all
+    }
+
+    fn name(&mut self) -> Result<String, SqlError> {
+        match self.next() {
+            Some(Token::Word(word)) => Ok(word.value.clone()),
+            // An unquoted name may begin with digits.
+            Some(Token::Number(digits, _)) => Ok(digits.clone()),
+            _ => Err(self.error_before()),
+        }
+    }
+
+    /// A name of one to `most` parts.
+    fn dotted(&mut self, most: usize) -> Result<Vec<String>, SqlError> {
+        let mut parts = vec![self.name()?];
+        while self.peek() == Some(&Token::Period) {
+            self.next();
+            parts.push(self.name()?);
+        }
+        if parts.len() > most {
+            Err(self.error_before())
+        } else {
+            Ok(parts)
+        }
+    }
+
+    fn string(&mut self) -> Result<String, SqlError> {
+        match self.next() {
+            Some(Token::SingleQuotedString(text) | Token::DoubleQuotedString(text)) => Ok(text.clone()),
+            _ => Err(self.error_before()),
+        }
+    }
+
+    /// `[LIKE] 'pattern'`.
+    fn like(&mut self) -> Result<Option<String>, SqlError> {
+        if self.keyword("LIKE")
+            || matches!(
+                self.peek(),
+                Some(Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
+            )
+        {
+            return self.string().map(Some);
+        }
+        Ok(None)
+    }
+
+    /// `<what> LIKE 'pattern'`.
+    fn like_of(&mut self, what: &str) -> Result<Option<String>, SqlError> {
+        if self.keywords(&[what, "LIKE"]) {
+            self.string().map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn in_(&mut self) -> bool {
+        self.keyword("IN") || self.keyword("FROM")
+    }
+
+    fn end<T>(&self, value: T) -> Result<T, SqlError> {
+        match self.peek() {
+            None => Ok(value),
+            Some(token) => Err(syntax_error(&token.to_string())),
+        }
+    }
+
+    /// The error about the token that was just taken.
+    fn error_before(&self) -> SqlError {
+        match self.position.checked_sub(1).and_then(|before| self.tokens.get(before)) {
+            Some(token) if self.position < self.tokens.len() || !matches!(token.token, Token::Whitespace(_)) => {
+                syntax_error(&token.token.to_string())
+            }
+            _ => syntax_error("end of input"),
+        }
+    }
+
+    fn show(&mut self) -> Result<Show, SqlError> {
+        let show = if self.keyword("CATALOGS") {
+            Show::Catalogs { like: self.like()? }
+        } else if self.keyword("SCHEMAS") || self.keyword("DATABASES") {
+            let scope = if self.in_() { Some(self.catalogs()?) } else { None };
+            Show::Schemas {
+                scope,
+                like: self.like()?,
+            }
+        } else if self.keyword("TABLES") {
+            self.show_tables()?
+        } else if self.keyword("VIEWS") {
+            let schema = if self.in_() { self.dotted(2)? } else { Vec::new() };
+            Show::TablesOf {
+                schema,
+                like: self.like()?,
+                views: true,
+            }
+        } else if self.keyword("COLUMNS") {
+            self.show_columns()?
+        } else if self.keywords(&["FOREIGN", "KEYS"]) {
+            self.keys_of()?;
+            Show::ForeignKeys
+        } else if self.keyword("KEYS") || self.keywords(&["PRIMARY", "KEYS"]) {
+            self.keys_of()?;
+            Show::Keys
+        } else if self.keywords(&["CURRENT", "NAMESPACE"]) || self.keywords(&["CURRENT", "SCHEMA"]) {
+            Show::CurrentNamespace
+        } else if self.keyword("FUNCTIONS") || self.function_kind() {
+            let scope = match (self.in_(), self.keyword("CATALOG")) {
+                (true, true) => Some(Scope::Catalog(self.name()?)),
+                (true, false) => {
+                    self.dotted(2)?;
+                    None
+                }
+                (false, _) => None,
+            };
+            // A schema pattern narrows nothing: no schema has functions of its own.
+            self.like_of("SCHEMA")?;
+            Show::Functions {
+                scope,
+                like: self.like()?,
+            }
+        } else {
+            self.next();
+            return Err(self.error_before());
+        };
+        self.end(show)
+    }
+
+    fn function_kind(&mut self) -> bool {
+        ["USER", "SYSTEM", "ALL"]
+            .iter()
+            .any(|kind| self.keywords(&[kind, "FUNCTIONS"]))
+    }
+
+    fn show_tables(&mut self) -> Result<Show, SqlError> {
+        if !self.in_() {
+            return Ok(Show::TablesOf {
+                schema: Vec::new(),
+                like: self.like()?,
+                views: false,
+            });
+        }
+        let scope = if self.keywords(&["ALL", "CATALOGS"]) {
+            Scope::AllCatalogs
+        } else if self.keyword("CATALOG") {
+            Scope::Catalog(self.name()?)
+        } else {
+            return Ok(Show::TablesOf {
+                schema: self.dotted(2)?,
+                like: self.like()?,
+                views: false,
+            });
+        };
+        Ok(Show::Tables {
+            scope,
+            schema_like: self.like_of("SCHEMA")?,
+            like: self.like()?,
+        })
+    }
+
+    fn show_columns(&mut self) -> Result<Show, SqlError> {
+        if !self.in_() {
+            self.next();
+            return Err(self.error_before());
+        }
+        let scope = if self.keywords(&["ALL", "CATALOGS"]) {
+            Scope::AllCatalogs
+        } else if self.keyword("CATALOG") {
+            Scope::Catalog(self.name()?)
+        } else {
+            let mut table = self.dotted(3)?;
+            if table.len() == 1 && self.in_() {
+                let mut place = self.dotted(2)?;
+                place.append(&mut table);
+                table = place;
+            }
+            return Ok(Show::ColumnsOf { table });
+        };
+        Ok(Show::Columns {
+            scope,
+            schema_like: self.like_of("SCHEMA")?,
+            table_like: self.like_of("TABLE")?,
+            like: self.like()?,
+        })
+    }
+
+    fn catalogs(&mut self) -> Result<Scope, SqlError> {
+        if self.keywords(&["ALL", "CATALOGS"]) {
+            return Ok(Scope::AllCatalogs);
+        }
+        self.keyword("CATALOG");
+        self.name().map(Scope::Catalog)
+    }
+
+    /// `IN CATALOG c [IN SCHEMA s [IN TABLE t]]`, or `IN t`.
+    fn keys_of(&mut self) -> Result<(), SqlError> {
+        while self.in_() {
+            let _kind = ["CATALOG", "SCHEMA", "TABLE"].iter().any(|kind| self.keyword(kind));
+            self.dotted(3)?;
+        }
+        Ok(())
+    }
+
+    fn use_(&mut self) -> Result<Command, SqlError> {
+        if self.keyword("CATALOG") || self.keywords(&["SET", "CATALOG"]) {
+            let catalog = match self.peek() {
+                Some(Token::SingleQuotedString(_) | Token::DoubleQuotedString(_)) => self.string()?,
+                _ => self.name()?,
+            };
+            return self.end(Command::UseCatalog(catalog));
+        }
+        if !self.keyword("SCHEMA") {
+            self.keyword("DATABASE");
+        }
+        let schema = self.dotted(2)?;
+        self.end(Command::UseSchema(schema))
+    }
+
+    fn set(&mut self) -> Result<Command, SqlError> {
+        if self.peek().is_none() {
+            return Ok(Command::SetList);
+        }
+        if self.keyword("CATALOG") {
+            self.position = 1;
+            return self.use_();
+        }
+        if self.keywords(&["TIME", "ZONE"]) {
+            let value = if self.keyword("LOCAL") {
+                "UTC".to_owned()
+            } else {
+                self.string()?
+            };
+            return self.end(Command::Set {
+                name: "TIMEZONE".to_owned(),
+                value,
+            });
+        }
+        let text: String = self.tokens[self.position..]
+            .iter()
+            .map(|token| token.token.to_string())
+            .collect();
+        if text.trim() == "-v" {
+            return Ok(Command::SetList);
+        }
+        match text.split_once('=') {
+            Some((name, value)) => Ok(Command::Set {
+                name: bare(name).to_owned(),
+                value: bare(value).to_owned(),
+            }),
+            None => Ok(Command::SetQuery(bare(&text).to_owned())),
+        }
+    }
+
+    fn reset(&mut self) -> Result<Command, SqlError> {
+        let text: String = self.tokens[self.position..]
+            .iter()
+            .map(|token| token.token.to_string())
+            .collect();
+        let name = bare(&text);
+        Ok(Command::Reset((!name.is_empty()).then(|| name.to_owned())))
+    }
+
+    fn describe(&mut self) -> Result<Command, SqlError> {
+        let start = self.position;
+        if self.keyword("QUERY") {
+            return Ok(Command::DescribeQuery(self.tokens[self.position..].to_vec()));
+        }
+        if matches!(self.peek(), Some(Token::Word(word)) if ["SELECT", "WITH", "VALUES"].iter().any(|head| word.value.eq_ignore_ascii_case(head)))
+        {
+            return Ok(Command::DescribeQuery(self.tokens[start..].to_vec()));
+        }
+        for unsupported in ["CATALOG", "SCHEMA", "DATABASE", "FUNCTION", "HISTORY", "DETAIL"] {
+            if self.keyword(unsupported) {
+                if self.peek().is_some() {
+                    return Err(SqlError::new(
+                        Class::UNSUPPORTED_FEATURE,
+                        format!("DESCRIBE {unsupported} is not supported here."),
+                    ));
+                }
+                self.position = start;
+            }
+        }
+        self.keyword("TABLE");
+        let extended = self.keyword("EXTENDED") || self.keyword("FORMATTED");
+        let name = self.dotted(3)?;
+        self.end(Command::DescribeTable { name, extended })
+    }
+}
+
+/// A conf's name or value without blanks and quotes around it.
+fn bare(text: &str) -> &str {
+    let text = text.trim();
+    for quote in ['\'', '"', '`'] {
+        if let Some(inner) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
+            return inner;
+        }
+    }
+    text
+}
+
+fn syntax_error(near: &str) -> SqlError {
+    SqlError::new(Class::PARSE_SYNTAX_ERROR, format!("Syntax error at or near '{near}'."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(sql: &str) -> Show {
+        match parse(sql) {
+            Ok(Command::Show(show)) => show,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn drivers_forms_of_show_are_understood() {
+        let like = |pattern: &str| Some(pattern.to_owned());
+        let main = || Scope::Catalog("main".to_owned());
+        assert_eq!(show("SHOW CATALOGS LIKE 'm*';"), Show::Catalogs { like: like("m*") });
+        assert_eq!(
+            show("show schemas in `main` 'd*'"),
+            Show::Schemas {
+                scope: Some(main()),
+                like: like("d*")
+            }
+        );
+        assert_eq!(
+            show("SHOW SCHEMAS IN ALL CATALOGS"),
+            Show::Schemas {
+                scope: Some(Scope::AllCatalogs),
+                like: None
+            }
+        );
+        assert_eq!(
+            show("SHOW TABLES IN CATALOG `main` SCHEMA LIKE 'd*' LIKE 't.'"),
+            Show::Tables {
+                scope: main(),
+                schema_like: like("d*"),
+                like: like("t.")
+            }
+        );
+        assert_eq!(
+            show("SHOW COLUMNS IN CATALOG main SCHEMA LIKE 's' TABLE LIKE 't' LIKE 'c'"),
+            Show::Columns {
+                scope: main(),
+                schema_like: like("s"),
+                table_like: like("t"),
+                like: like("c")
+            }
+        );
+        assert_eq!(
+            show("SHOW COLUMNS IN t IN c.s"),
+            Show::ColumnsOf {
+                table: vec!["c".to_owned(), "s".to_owned(), "t".to_owned()]
+            }
+        );
+        assert_eq!(show("SHOW KEYS IN CATALOG `c` IN SCHEMA `s` IN TABLE `t`"), Show::Keys);
+        assert_eq!(
+            show("SHOW FOREIGN KEYS IN CATALOG `c` IN SCHEMA `s` IN TABLE `t`"),
+            Show::ForeignKeys
+        );
+    }
+
+    #[test]
+    fn what_is_left_over_is_a_syntax_error() {
+        for sql in [
+            "SHOW CATALOGS LIKE",
+            "SHOW NOTHING",
+            "USE a.b.c",
+            "SHOW SCHEMAS IN c extra",
+            "SHOW COLUMNS",
+            "DESCRIBE",
+        ] {
+            let error = parse(sql).unwrap_err();
+            assert!(error.is(Class::PARSE_SYNTAX_ERROR), "{sql}: {error}");
+        }
+        assert!(parse(" ; -- nothing").unwrap_err().is(Class::PARSE_EMPTY_STATEMENT));
+    }
+
+    #[test]
+    fn confs_lose_their_quotes() {
+        let Ok(Command::Set { name, value }) = parse("SET `QUERY_TAGS` = 'a:b,c:d'") else {
+            panic!()
+        };
+        assert_eq!((name.as_str(), value.as_str()), ("QUERY_TAGS", "a:b,c:d"));
+        let Ok(Command::Set { name, value }) = parse("SET spark.sql.x.y=128m") else {
+            panic!()
+        };
+        assert_eq!((name.as_str(), value.as_str()), ("spark.sql.x.y", "128m"));
+    }
+}

@@ -1,0 +1,154 @@
+//! Tables that statements create and change, kept in memory.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::error::{Class, SqlError};
+use super::interval::cast_to_wire;
+
+/// A table of batches. Readers see one version from beginning to end; a writer makes the next one and swaps it in whole, or not at all.
+///
+/// What it holds is taken from the memory that queries and tables share, and given back when the table is dropped.
+pub(crate) struct StoredTable {
+    schema: SchemaRef,
+    version: RwLock<Arc<Vec<RecordBatch>>>,
+    memory: MemoryReservation,
+    writing: Mutex<()>,
+}
+
+impl StoredTable {
+    /// # Errors
+    /// See [`conform`]; and when there is no memory left.
+    pub(crate) fn new(
+        schema: SchemaRef,
+        batches: &[RecordBatch],
+        memory: &Arc<dyn MemoryPool>,
+    ) -> std::result::Result<Self, SqlError> {
+        let table = Self {
+            schema,
+            version: RwLock::default(),
+            memory: MemoryConsumer::new("table").register(memory),
+            writing: Mutex::new(()),
+        };
+        table.put(Vec::new(), batches)?;
+        Ok(table)
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Vec<RecordBatch>> {
+        Arc::clone(&self.version.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put(&self, mut version: Vec<RecordBatch>, batches: &[RecordBatch]) -> std::result::Result<usize, SqlError> {
+        let mut rows = 0;
+        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+            rows += batch.num_rows();
+            version.push(conform(batch, &self.schema)?);
+        }
+        self.memory
+            .try_resize(version.iter().map(RecordBatch::get_array_memory_size).sum())?;
+        *self.version.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(version);
+        Ok(rows)
+    }
+
+    /// Waits until no other statement changes the table.
+    pub(crate) async fn writer(&self) -> Writer<'_> {
+        Writer {
+            table: self,
+            _alone: self.writing.lock().await,
+        }
+    }
+}
+
+/// The right to change a table, held from reading the old version to putting the new one.
+pub(crate) struct Writer<'a> {
+    table: &'a StoredTable,
+    _alone: MutexGuard<'a, ()>,
+}
+
+impl Writer<'_> {
+    pub(crate) fn snapshot(&self) -> Arc<Vec<RecordBatch>> {
+        self.table.snapshot()
+    }
+
+    /// Replaces the table's content and tells how many rows the new one has.
+    ///
+    /// # Errors
+    /// See [`conform`]; and when there is no memory left. The old content stays.
+    pub(crate) fn replace(&self, batches: &[RecordBatch]) -> std::result::Result<usize, SqlError> {
+        self.table.put(Vec::new(), batches)
+    }
+
+    /// Appends to the table's content and tells how many rows were appended.
+    ///
+    /// # Errors
+    /// See [`conform`]; and when there is no memory left. The old content stays.
+    pub(crate) fn append(&self, batches: &[RecordBatch]) -> std::result::Result<usize, SqlError> {
+        self.table.put(self.snapshot().to_vec(), batches)
+    }
+}
+
+/// The batch as rows of a table with this schema.
+///
+/// # Errors
+/// When a value cannot be cast to its column's type, or is NULL in a column that is `NOT NULL`.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> std::result::Result<RecordBatch, SqlError> {
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+    for (column, field) in batch.columns().iter().zip(schema.fields()) {
+        if !field.is_nullable() && column.logical_null_count() > 0 {
+            let text = format!("NOT NULL constraint violated for column: {}.", field.name());
+            return Err(SqlError::new(Class::NOT_NULL_VIOLATION, text));
+        }
+        columns.push(if column.data_type() == field.data_type() {
+            Arc::clone(column)
+        } else {
+            cast_to_wire(column, field.data_type())?
+        });
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns,
+        &options,
+    )?)
+}
+
+impl fmt::Debug for StoredTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredTable").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TableProvider for StoredTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let batches = self.snapshot().to_vec();
+        let source = MemorySourceConfig::try_new(&[batches], Arc::clone(&self.schema), projection.cloned())?;
+        Ok(DataSourceExec::from_data_source(source))
+    }
+}

@@ -1,0 +1,27 @@
+//! The workspace over the real wire: each file is a sentence about it.
+
+mod client;
+
+mod a_range_of_a_chunk_can_be_downloaded;
+mod a_running_statement_can_be_cancelled;
+mod a_wrong_token_is_refused;
+mod an_empty_result_has_a_schema_and_no_chunks;
+mod asynchronous_statements_show_their_states;
+mod every_chunk_is_listed_and_the_rows_add_up;
+mod faults_are_met_and_end;
+mod flags_are_given_to_bare_versions_only;
+mod json_cells_are_strings;
+mod limits_truncate_and_say_so;
+mod links_expire_and_can_be_renewed;
+mod lz4_chunks_decode_to_the_plain_ones;
+mod no_answer_holds_null;
+mod oauth_clients_get_tokens_that_work;
+mod requests_are_checked_before_they_run;
+mod sessions_follow_their_rules;
+mod small_results_travel_inside_the_answer;
+mod spooled_results_are_identical;
+mod telemetry_can_be_queried_with_sql;
+mod telemetry_is_checked_against_the_schema;
+mod the_authority_makes_https_work;
+mod unused_results_are_forgotten;
+mod unusual_clients_are_served;

@@ -1,0 +1,90 @@
+//! What a cancel acts on.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use adbc_core::error::Result;
+
+use crate::error::{Error, Result as DriverResult};
+use crate::sea::run::Run;
+
+/// Cancels whatever its statement or connection is doing: waiting for the server, or having its result read.
+///
+/// Works from any thread at any moment. The caller that waits is answered at once with status `CANCELLED`; the server is told
+/// in the background, as soon as it has said which statement it is.
+#[derive(Clone, Default)]
+pub struct CancelHandle {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    run: Weak<Run>,
+    /// Between the start of a call and its return there is something to cancel even when no run is known.
+    calling: bool,
+    cancelled: bool,
+}
+
+impl CancelHandle {
+    /// Marks the beginning of a call; the guard marks its end.
+    pub(crate) fn call(&self) -> Calling {
+        let mut state = self.lock();
+        state.calling = true;
+        state.cancelled = false;
+        Calling(self.clone())
+    }
+
+    /// Makes `run` what a cancel acts on. A cancel that came since the call began is carried out now.
+    pub(crate) fn track(&self, run: &Arc<Run>) {
+        let mut state = self.lock();
+        state.run = Arc::downgrade(run);
+        if state.cancelled {
+            // A new run cannot have ended yet.
+            let _ = run.cancel();
+        }
+    }
+
+    fn cancel(&self) -> DriverResult<()> {
+        let mut state = self.lock();
+        let run = state.run.upgrade();
+        if state.calling {
+            state.cancelled = true;
+            if let Some(run) = run {
+                // The run of an earlier row may have ended; the next one will see the flag.
+                let _ = run.cancel();
+            }
+            return Ok(());
+        }
+        run.map_or_else(
+            || Err(Error::invalid_state("nothing is running that could be cancelled")),
+            |run| run.cancel(),
+        )
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl adbc_core::sync::CancelHandle for CancelHandle {
+    /// # Errors
+    /// `INVALID_STATE` when nothing is running.
+    fn try_cancel(&self) -> Result<()> {
+        Ok(self.cancel()?)
+    }
+}
+
+impl fmt::Debug for CancelHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelHandle").finish_non_exhaustive()
+    }
+}
+
+/// The time between the start of a call and its return.
+pub(crate) struct Calling(CancelHandle);
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        self.0.lock().calling = false;
+    }
+}

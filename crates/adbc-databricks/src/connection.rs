@@ -1,0 +1,225 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use adbc_core::error::Result;
+use adbc_core::options::{InfoCode, ObjectDepth, OptionConnection, OptionValue};
+use adbc_core::sync::Optionable;
+use arrow_array::RecordBatchReader;
+use arrow_schema::Schema;
+
+use crate::cancel::CancelHandle;
+use crate::error::{Error, Result as DriverResult};
+use crate::observe::Purpose;
+use crate::options::{self, Scope, Settings};
+use crate::sea::session::{OpenSession, Session};
+use crate::statement::Statement;
+use crate::{info, metadata, observe};
+
+/// A session on a warehouse.
+///
+/// Statements and readers may outlive it: the session is closed when the last of them is gone.
+pub struct Connection {
+    settings: Settings,
+    /// `None` only while it is being dropped.
+    session: Option<Arc<OpenSession>>,
+    cancel: CancelHandle,
+}
+
+impl Connection {
+    pub(crate) fn new(settings: Settings, session: Session) -> Self {
+        Self {
+            settings,
+            session: Some(OpenSession::new(session)),
+            cancel: CancelHandle::default(),
+        }
+    }
+
+    /// Refuses what the driver cannot do although the key is known.
+    pub(crate) fn check(key: &str, value: &OptionValue) -> DriverResult<()> {
+        let Some(spec) = options::find(key) else { return Ok(()) };
+        let wanted = options::Value::parse(spec, value)?;
+        match (spec.key, wanted) {
+            (options::AUTOCOMMIT, options::Value::Flag(false)) => Err(Error::not_implemented(
+                "transactions are not supported: autocommit cannot be turned off",
+            )),
+            (options::READ_ONLY, options::Value::Flag(true)) => {
+                Err(Error::not_implemented("read-only connections are not supported"))
+            }
+            (options::SESSION_ID, _) => Err(Error::not_implemented(
+                "option 'databricks.session_id' can only be read",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn session(&self) -> DriverResult<&Arc<OpenSession>> {
+        self.session
+            .as_ref()
+            .ok_or_else(|| Error::invalid_state("the connection is closed"))
+    }
+
+    fn set(&mut self, key: &str, value: &OptionValue) -> DriverResult<()> {
+        Self::check(key, value)?;
+        let spec = self.settings.settable(key)?;
+        let wanted = options::Value::parse(spec, value)?.to_text().unwrap_or_default();
+        let session = Arc::clone(self.session()?);
+        let _calling = self.cancel.call();
+        match spec.key {
+            options::CATALOG => {
+                metadata::use_catalog(&session, &self.settings, &wanted, &self.cancel)?;
+                session
+                    .session()
+                    .set_namespace(|namespace| namespace.catalog = Some(wanted));
+            }
+            options::SCHEMA => {
+                metadata::use_schema(&session, &self.settings, &wanted, &self.cancel)?;
+                session
+                    .session()
+                    .set_namespace(|namespace| namespace.schema = Some(wanted));
+            }
+            _ => {}
+        }
+        self.settings.set(key, value)?;
+        Ok(())
+    }
+
+    fn text(&self, key: &str) -> DriverResult<String> {
+        let _calling = self.cancel.call();
+        match options::find(key).map(|spec| spec.key) {
+            // `USE` in a statement moves the session too, so the server is asked.
+            Some(options::CATALOG) => Ok(metadata::current_namespace(self.session()?, &self.settings, &self.cancel)?.0),
+            Some(options::SCHEMA) => Ok(metadata::current_namespace(self.session()?, &self.settings, &self.cancel)?.1),
+            Some(options::SESSION_ID) => match self.session()?.session().id() {
+                Some(id) => Ok(id.to_owned()),
+                None => self.settings.read_text(key),
+            },
+            _ => self.settings.read_text(key),
+        }
+    }
+}
+
+impl adbc_core::sync::Connection for Connection {
+    type StatementType = Statement;
+
+    fn new_statement(&mut self) -> Result<Statement> {
+        let settings = self.settings.inherited_by(Scope::Statement);
+        Ok(Statement::new(settings, Arc::clone(self.session()?)))
+    }
+
+    fn get_cancel_handle(&self) -> Box<dyn adbc_core::sync::CancelHandle> {
+        Box::new(self.cancel.clone())
+    }
+
+    fn get_info(&self, codes: Option<HashSet<InfoCode>>) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
+        Ok(Box::new(info::reader(codes.as_ref())?))
+    }
+
+    fn get_objects(
+        &self,
+        _depth: ObjectDepth,
+        _catalog: Option<&str>,
+        _db_schema: Option<&str>,
+        _table_name: Option<&str>,
+        _table_type: Option<Vec<&str>>,
+        _column_name: Option<&str>,
+    ) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
+        Err(Error::not_implemented("listing catalogs, schemas and tables is not supported").into())
+    }
+
+    /// Asks the server for a table's columns. The names are taken literally; quotes in them are escaped.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is no such table.
+    fn get_table_schema(&self, catalog: Option<&str>, db_schema: Option<&str>, table_name: &str) -> Result<Schema> {
+        let _calling = self.cancel.call();
+        let names = [catalog, db_schema, Some(table_name)];
+        Ok(metadata::table_schema(
+            self.session()?,
+            &self.settings,
+            &names,
+            &self.cancel,
+        )?)
+    }
+
+    fn get_table_types(&self) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
+        let root = observe::statement(self.session()?.session().lease(), Purpose::TABLE_TYPES, None);
+        let types = info::table_types();
+        observe::end(root, &types);
+        Ok(Box::new(types?))
+    }
+
+    fn get_statistic_names(&self) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
+        Err(Error::not_implemented("statistics are not supported").into())
+    }
+
+    fn get_statistics(
+        &self,
+        _catalog: Option<&str>,
+        _db_schema: Option<&str>,
+        _table_name: Option<&str>,
+        _approximate: bool,
+    ) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
+        Err(Error::not_implemented("statistics are not supported").into())
+    }
+
+    /// # Errors
+    /// Always `INVALID_STATE`: each statement has committed by itself.
+    fn commit(&mut self) -> Result<()> {
+        Err(Error::invalid_state("there is no transaction to commit: autocommit is on").into())
+    }
+
+    /// # Errors
+    /// Always `INVALID_STATE`: each statement has committed by itself.
+    fn rollback(&mut self) -> Result<()> {
+        Err(Error::invalid_state("there is no transaction to roll back: autocommit is on").into())
+    }
+
+    fn read_partition(&self, _partition: impl AsRef<[u8]>) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
+        Err(Error::not_implemented("partitioned execution is not supported").into())
+    }
+}
+
+impl Optionable for Connection {
+    type Option = OptionConnection;
+
+    fn set_option(&mut self, key: OptionConnection, value: OptionValue) -> Result<()> {
+        Ok(self.set(key.as_ref(), &value)?)
+    }
+
+    fn get_option_string(&self, key: OptionConnection) -> Result<String> {
+        Ok(self.text(key.as_ref())?)
+    }
+
+    fn get_option_bytes(&self, key: OptionConnection) -> Result<Vec<u8>> {
+        Ok(self.text(key.as_ref())?.into_bytes())
+    }
+
+    fn get_option_int(&self, key: OptionConnection) -> Result<i64> {
+        Ok(self.settings.read_integer(key.as_ref())?)
+    }
+
+    fn get_option_double(&self, key: OptionConnection) -> Result<f64> {
+        Ok(self.settings.read_double(key.as_ref())?)
+    }
+}
+
+impl Drop for Connection {
+    /// # Blocking
+    /// At most twice `databricks.close_timeout_ms` for the server to hear of the close, and then at most
+    /// `adbc.databricks.telemetry.close_timeout_ms` for the last telemetry.
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.leave(self.settings.millis(options::CLOSE_TIMEOUT_MS));
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("session", &self.session.as_ref().map(|open| open.session()))
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

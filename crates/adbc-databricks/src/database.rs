@@ -1,0 +1,140 @@
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use adbc_core::error::Result;
+use adbc_core::options::{OptionConnection, OptionDatabase, OptionValue};
+use adbc_core::sync::Optionable;
+
+use crate::auth::PersonalAccessToken;
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind, Result as DriverResult};
+use crate::http::Client;
+use crate::options::{self, Scope, Settings};
+use crate::sea::session::{Namespace, Session};
+use crate::uri::{Endpoint, UriOptions};
+use crate::{observe, runtime, telemetry};
+use databricks_telemetry::ErrorCategory;
+
+/// A workspace and how to reach it.
+///
+/// Its connections share one HTTP client. Setting an option affects the connections made afterwards.
+#[derive(Debug)]
+pub struct Database {
+    settings: Settings,
+    /// The client for these settings, once a connection was made, and the process whose it is.
+    client: Mutex<Option<(u32, Arc<Client>)>>,
+}
+
+impl Database {
+    pub(crate) fn new() -> Self {
+        Self {
+            settings: Settings::new(Scope::Database),
+            client: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn set(&mut self, key: &str, value: &OptionValue) -> DriverResult<()> {
+        self.settings.set(key, value)?;
+        if let Some(uri) = self.settings.secret(options::URI).filter(|_| key == options::URI) {
+            // Whoever sets a malformed URI shall hear of it now.
+            UriOptions::parse(&uri)?;
+        }
+        *self.client.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+
+    /// What the options and the URI say together.
+    fn resolved(&self) -> DriverResult<Settings> {
+        let mut settings = self.settings.clone();
+        if let Some(uri) = settings.secret(options::URI) {
+            UriOptions::parse(&uri)?.apply(&mut settings)?;
+        }
+        Ok(settings)
+    }
+
+    fn client(&self, settings: &Settings) -> DriverResult<Arc<Client>> {
+        let mut known = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((pid, client)) = &*known
+            && *pid == process::id()
+        {
+            return Ok(Arc::clone(client));
+        }
+        let endpoint = Endpoint::resolve(settings)?;
+        let token = settings.secret(options::ACCESS_TOKEN).ok_or_else(|| {
+            let message = format!(
+                "no credentials: set '{}', or put the token into the URI",
+                options::ACCESS_TOKEN
+            );
+            Error::new(ErrorKind::InvalidArgument, ErrorCategory::AuthError, message)
+        })?;
+        let client = Arc::new(Client::new(
+            settings,
+            endpoint,
+            Arc::new(PersonalAccessToken::new(&token)?),
+        )?);
+        *known = Some((process::id(), Arc::clone(&client)));
+        Ok(client)
+    }
+
+    fn connect(&self, opts: impl IntoIterator<Item = (OptionConnection, OptionValue)>) -> DriverResult<Connection> {
+        let resolved = self.resolved()?;
+        let client = self.client(&resolved)?;
+        let mut settings = resolved.inherited_by(Scope::Connection);
+        for (key, value) in opts {
+            Connection::check(key.as_ref(), &value)?;
+            settings.set(key.as_ref(), &value)?;
+        }
+        let namespace = Namespace {
+            catalog: settings.text(options::CATALOG),
+            schema: settings.text(options::SCHEMA),
+        };
+        let lease = telemetry::attach(&client, &settings)?;
+        let trace = observe::trace_parent(&settings);
+        let opening = Session::open(client, Arc::clone(&lease), namespace, trace);
+        let session = runtime::wait(opening).map_err(|error| error.context("could not open a session"))?;
+        Ok(Connection::new(settings, session))
+    }
+}
+
+impl adbc_core::sync::Database for Database {
+    type ConnectionType = Connection;
+
+    /// Opens a session on the workspace.
+    ///
+    /// # Blocking
+    /// Until the server answered; a stopped warehouse may take minutes to.
+    fn new_connection(&self) -> Result<Connection> {
+        Ok(self.connect([])?)
+    }
+
+    fn new_connection_with_opts(
+        &self,
+        opts: impl IntoIterator<Item = (OptionConnection, OptionValue)>,
+    ) -> Result<Connection> {
+        Ok(self.connect(opts)?)
+    }
+}
+
+impl Optionable for Database {
+    type Option = OptionDatabase;
+
+    fn set_option(&mut self, key: OptionDatabase, value: OptionValue) -> Result<()> {
+        Ok(self.set(key.as_ref(), &value)?)
+    }
+
+    fn get_option_string(&self, key: OptionDatabase) -> Result<String> {
+        Ok(self.settings.read_text(key.as_ref())?)
+    }
+
+    fn get_option_bytes(&self, key: OptionDatabase) -> Result<Vec<u8>> {
+        Ok(self.settings.read_text(key.as_ref())?.into_bytes())
+    }
+
+    fn get_option_int(&self, key: OptionDatabase) -> Result<i64> {
+        Ok(self.settings.read_integer(key.as_ref())?)
+    }
+
+    fn get_option_double(&self, key: OptionDatabase) -> Result<f64> {
+        Ok(self.settings.read_double(key.as_ref())?)
+    }
+}

@@ -1,0 +1,448 @@
+//! HTTP to the workspace and to cloud storage.
+//!
+//! One client per database. Requests to the workspace carry the credentials and are made again by [`retry`]'s rules;
+//! downloads from storage carry nothing but what their link says and are single attempts, because whoever downloads must
+//! also decide about new links.
+
+pub(crate) mod retry;
+mod tls;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use databricks_wire::error::ApiError;
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use reqwest::{Method, Response, StatusCode, redirect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use activity::SpanContext;
+
+use crate::auth::Authenticator;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{self, Settings};
+use crate::uri::{Endpoint, authority};
+use databricks_telemetry::ErrorCategory;
+use retry::{Failure, Repeat, RetryPolicy, jitter, retry_after};
+
+/// The longest answer of the workspace that is read. Inline results are at most 25 MiB before base64.
+const MAX_ANSWER_BYTES: usize = 256 << 20;
+/// The largest file that is downloaded. Chunks are about 20 MiB.
+const MAX_DOWNLOAD_BYTES: usize = 2 << 30;
+/// How much of a refusal's body is read and shown.
+const MAX_REFUSAL_BYTES: usize = 1 << 20;
+
+/// The client of one workspace. Cheap to share, used from any task.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    endpoint: Endpoint,
+    authenticator: Arc<dyn Authenticator>,
+    policy: RetryPolicy,
+    headers: HeaderMap,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request to the workspace.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    method: &'a Method,
+    path: &'a str,
+    repeat: Repeat,
+    trace: Option<SpanContext>,
+}
+
+impl<'a> Call<'a> {
+    /// A request that may be carried out twice.
+    pub(crate) fn harmless(method: &'a Method, path: &'a str) -> Self {
+        Self {
+            method,
+            path,
+            repeat: Repeat::Harmless,
+            trace: None,
+        }
+    }
+
+    /// A request that must not be carried out twice.
+    pub(crate) fn harmful(method: &'a Method, path: &'a str) -> Self {
+        Self {
+            repeat: Repeat::Harmful,
+            ..Self::harmless(method, path)
+        }
+    }
+
+    /// Tells the server which span the request belongs to.
+    pub(crate) fn traced(self, trace: Option<SpanContext>) -> Self {
+        Self { trace, ..self }
+    }
+}
+
+/// A request for telemetry.
+pub(crate) struct Once {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    /// Without credentials the request carries nothing else of the user either.
+    pub(crate) authenticated: bool,
+    pub(crate) user_agent: &'static str,
+    pub(crate) body: Option<String>,
+    pub(crate) timeout: Duration,
+}
+
+/// One failed attempt.
+pub(crate) struct Attempt {
+    pub(crate) failure: Failure,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) error: Error,
+    /// Whether the name of the host could not be resolved.
+    pub(crate) is_unresolved: bool,
+}
+
+impl Client {
+    /// # Errors
+    /// `InvalidArgument` for a certificate file or a user agent that cannot be used.
+    pub(crate) fn new(settings: &Settings, endpoint: Endpoint, authenticator: Arc<dyn Authenticator>) -> Result<Self> {
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, user_agent(settings)?);
+        if let Some(org_id) = &endpoint.org_id {
+            let value =
+                HeaderValue::try_from(org_id).map_err(|_| Error::invalid_argument("the organisation is malformed"))?;
+            headers.insert("x-databricks-org-id", value);
+        }
+        let mut builder = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(settings.millis(options::CONNECT_TIMEOUT_MS))
+            .read_timeout(settings.millis(options::READ_TIMEOUT_MS))
+            .pool_idle_timeout(Duration::from_secs(60))
+            .tcp_nodelay(true);
+        let tls = tls::config(settings.text(options::TLS_CA_FILE).map(PathBuf::from).as_deref())?;
+        builder = builder.tls_backend_preconfigured(tls);
+        if endpoint.base.scheme() == "http" {
+            // Without TLS the workspace is on this desk: a proxy elsewhere could not reach it.
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .build()
+            .map_err(|error| Error::internal(format!("the HTTP client could not be built: {}", root_cause(&error))))?;
+        let policy = RetryPolicy {
+            max_retries: u32::try_from(settings.integer(options::RETRY_MAX_RETRIES)).unwrap_or(u32::MAX),
+            min_wait: settings.millis(options::RETRY_MIN_WAIT_MS),
+            max_wait: settings.millis(options::RETRY_MAX_WAIT_MS),
+            overall_timeout: settings.millis(options::RETRY_OVERALL_TIMEOUT_MS),
+        };
+        Ok(Self {
+            http,
+            endpoint,
+            authenticator,
+            policy,
+            headers,
+        })
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub(crate) fn authenticator(&self) -> &dyn Authenticator {
+        &*self.authenticator
+    }
+
+    pub(crate) fn policy(&self) -> &RetryPolicy {
+        &self.policy
+    }
+
+    /// Sends `body` as JSON and reads a JSON answer. Each attempt after the first is counted in `retries`.
+    ///
+    /// # Errors
+    /// The last attempt's, when the policy allows no further one. `Internal` when the answer is not what was expected.
+    pub(crate) async fn call<B, T>(&self, call: Call<'_>, body: Option<&B>, retries: &AtomicU32) -> Result<T>
+    where
+        B: Serialize + Sync + ?Sized,
+        T: DeserializeOwned,
+    {
+        let body = body
+            .map(serde_json::to_vec)
+            .transpose()
+            .map_err(|error| Error::internal(format!("the request could not be written: {error}")))?;
+        let answer = self.call_bytes(call, body, retries).await?;
+        let answer: &[u8] = if answer.is_empty() { b"{}" } else { &answer };
+        // The position is enough to find the mistake; the text could quote data.
+        serde_json::from_slice(answer).map_err(|error| {
+            Error::internal(format!(
+                "the server's answer is not the JSON that was expected (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })
+    }
+
+    async fn call_bytes(&self, call: Call<'_>, body: Option<Vec<u8>>, retries: &AtomicU32) -> Result<Vec<u8>> {
+        let started = Instant::now();
+        let mut made = 0;
+        loop {
+            let attempt = match self.attempt(call, body.clone()).await {
+                Ok(answer) => return Ok(answer),
+                Err(attempt) => attempt,
+            };
+            let wait = self.policy.next_wait(
+                call.repeat,
+                attempt.failure,
+                attempt.retry_after,
+                made,
+                started.elapsed(),
+                jitter(),
+            );
+            let Some(wait) = wait else {
+                return Err(final_error(call.repeat, attempt));
+            };
+            made += 1;
+            retries.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn attempt(&self, call: Call<'_>, body: Option<Vec<u8>>) -> Result<Vec<u8>, Attempt> {
+        let url = self
+            .endpoint
+            .base
+            .join(call.path)
+            .map_err(|_| Attempt::fatal(Error::internal("the request's path is malformed")))?;
+        let credentials = self.authenticator.authorization().await.map_err(Attempt::fatal)?;
+        let mut request = self
+            .http
+            .request(call.method.clone(), url)
+            .headers(self.headers.clone())
+            .header(AUTHORIZATION, credentials);
+        if let Some(body) = body {
+            request = request
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body);
+        }
+        if let Some(trace) = call.trace {
+            request = request.header("traceparent", trace.to_traceparent());
+        }
+        let place = self.endpoint.authority();
+        let response = request
+            .send()
+            .await
+            .map_err(|error| transport_failure(&error, &place))?;
+        accepted_body(response, &place, MAX_ANSWER_BYTES).await
+    }
+
+    /// Makes one request for telemetry, which retries by rules of its own and may have to go without credentials.
+    pub(crate) async fn once(&self, request: Once) -> Result<Vec<u8>, Attempt> {
+        let url = self
+            .endpoint
+            .base
+            .join(&request.path)
+            .map_err(|_| Attempt::fatal(Error::internal("the request's path is malformed")))?;
+        let mut outgoing = self.http.request(request.method, url).timeout(request.timeout);
+        if request.authenticated {
+            let credentials = self.authenticator.authorization().await.map_err(Attempt::fatal)?;
+            outgoing = outgoing
+                .headers(self.headers.clone())
+                .header(AUTHORIZATION, credentials);
+        } else {
+            outgoing = outgoing.header(USER_AGENT, HeaderValue::from_static(request.user_agent));
+        }
+        if let Some(body) = request.body {
+            outgoing = outgoing
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body);
+        }
+        let place = self.endpoint.authority();
+        let response = outgoing
+            .send()
+            .await
+            .map_err(|error| transport_failure(&error, &place))?;
+        accepted_body(response, &place, MAX_REFUSAL_BYTES).await
+    }
+
+    /// Downloads one file from cloud storage, with the link's headers and none of the workspace's.
+    pub(crate) async fn download(&self, url: Url, headers: HeaderMap) -> Result<Vec<u8>, Attempt> {
+        let place = authority(&url);
+        let request = self.http.get(url).headers(headers);
+        let response = request
+            .send()
+            .await
+            .map_err(|error| transport_failure(&error, &place))?;
+        accepted_body(response, &place, MAX_DOWNLOAD_BYTES).await
+    }
+}
+
+impl Attempt {
+    /// An attempt that must not be made again: 501 is the status that never is.
+    fn fatal(error: Error) -> Self {
+        Self {
+            failure: Failure::Status(StatusCode::NOT_IMPLEMENTED),
+            retry_after: None,
+            is_unresolved: false,
+            error,
+        }
+    }
+}
+
+fn user_agent(settings: &Settings) -> Result<HeaderValue> {
+    let mut text = databricks_telemetry::USER_AGENT.to_owned();
+    if let Some(entry) = settings.text(options::USER_AGENT_ENTRY) {
+        text.push(' ');
+        text.push_str(entry.trim());
+    }
+    HeaderValue::try_from(text)
+        .map_err(|_| Error::invalid_argument(format!("option '{}' cannot be a header", options::USER_AGENT_ENTRY)))
+}
+
+async fn accepted_body(mut response: Response, place: &str, limit: usize) -> Result<Vec<u8>, Attempt> {
+    let status = response.status();
+    if !status.is_success() {
+        let after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
+        let retry_after = after.and_then(|value| retry_after(value, Timestamp::now()));
+        let body = body(&mut response, MAX_REFUSAL_BYTES).await.unwrap_or_default();
+        return Err(Attempt {
+            failure: Failure::Status(status),
+            retry_after,
+            is_unresolved: false,
+            error: status_error(status, &body, place),
+        });
+    }
+    body(&mut response, limit).await.map_err(|broken| match broken {
+        Broken::Transport(error) => {
+            let mut attempt = transport_failure(&error, place);
+            attempt.failure = Failure::Interrupted;
+            attempt
+        }
+        Broken::TooLong => Attempt::fatal(Error::internal(format!(
+            "the answer of {place} is longer than {limit} bytes"
+        ))),
+    })
+}
+
+enum Broken {
+    Transport(reqwest::Error),
+    TooLong,
+}
+
+async fn body(response: &mut Response, limit: usize) -> Result<Vec<u8>, Broken> {
+    let announced = response
+        .content_length()
+        .and_then(|length| usize::try_from(length).ok())
+        .unwrap_or(0);
+    if announced > limit {
+        return Err(Broken::TooLong);
+    }
+    let mut bytes = Vec::with_capacity(announced);
+    while let Some(piece) = response.chunk().await.map_err(Broken::Transport)? {
+        if bytes.len() + piece.len() > limit {
+            return Err(Broken::TooLong);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+fn transport_failure(error: &reqwest::Error, place: &str) -> Attempt {
+    let not_sent = error.is_connect() || error.is_builder();
+    let category = if is_tls(error) {
+        ErrorCategory::SslHandshakeError
+    } else if error.is_timeout() {
+        ErrorCategory::Timeout
+    } else {
+        ErrorCategory::ConnectionError
+    };
+    let doing = if not_sent {
+        "could not connect to"
+    } else {
+        "the connection broke while talking to"
+    };
+    let cause = if error.is_timeout() {
+        "timed out".to_owned()
+    } else {
+        root_cause(error)
+    };
+    Attempt {
+        failure: if not_sent {
+            Failure::NotSent
+        } else {
+            Failure::Interrupted
+        },
+        retry_after: None,
+        is_unresolved: error.is_dns(),
+        error: Error::new(ErrorKind::Io, category, format!("{doing} {place}: {cause}")),
+    }
+}
+
+/// The innermost reason. The outer layers repeat the URL, which may be a signed link.
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+fn is_tls(error: &(dyn StdError + 'static)) -> bool {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        current = error.source();
+    }
+    false
+}
+
+fn status_error(status: StatusCode, body: &[u8], place: &str) -> Error {
+    let refusal: ApiError = serde_json::from_slice(body).unwrap_or_default();
+    let (kind, category) = match status.as_u16() {
+        400 => (ErrorKind::InvalidArgument, ErrorCategory::InvalidRequest),
+        401 => (ErrorKind::Unauthenticated, ErrorCategory::AuthError),
+        403 => (ErrorKind::Unauthorized, ErrorCategory::PermissionError),
+        404 => (ErrorKind::NotFound, ErrorCategory::NotFound),
+        408 => (ErrorKind::Io, ErrorCategory::Timeout),
+        409 => (ErrorKind::InvalidState, ErrorCategory::InvalidRequest),
+        429 => (ErrorKind::Io, ErrorCategory::RateLimitExceeded),
+        501 => (ErrorKind::NotImplemented, ErrorCategory::UnsupportedOperation),
+        402..=499 => (ErrorKind::InvalidArgument, ErrorCategory::InvalidRequest),
+        _ => (ErrorKind::Io, ErrorCategory::ConnectionError),
+    };
+    let message = if refusal.message.is_empty() {
+        format!("{place} answered HTTP {status}")
+    } else {
+        format!("{place} answered HTTP {status}: {}", refusal.message)
+    };
+    Error::new(kind, category, message)
+        .with_error_code(&refusal.error_code)
+        .with_http_status(status.as_u16())
+}
+
+fn final_error(repeat: Repeat, attempt: Attempt) -> Error {
+    let begun = match attempt.failure {
+        Failure::NotSent => false,
+        Failure::Interrupted => true,
+        Failure::Status(status) => {
+            let held_at_the_door = status == StatusCode::SERVICE_UNAVAILABLE && attempt.retry_after.is_some();
+            status.is_server_error() && retry::is_transient(status) && !held_at_the_door
+        }
+    };
+    if repeat == Repeat::Harmful && begun {
+        return attempt
+            .error
+            .context("the outcome of the statement is unknown, it may have run");
+    }
+    attempt.error
+}

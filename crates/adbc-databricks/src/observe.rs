@@ -1,0 +1,105 @@
+//! The driver's activities: what is started where, and how it ends.
+//!
+//! One root per execution, made before the statement is submitted and owned by the reader until its end. Submit, polls, links,
+//! downloads and decodings are its children and add up into it. Opening and closing a connection, cancelling and closing a
+//! statement are roots of their own.
+
+use activity::{Activity, Id, SpanContext};
+use databricks_telemetry::{Lease, OperationType, StatementKind, operations, tags};
+
+use crate::error::{Error, ErrorKind};
+use crate::options::{self, Settings};
+
+/// Why a statement is executed.
+#[derive(Clone, Copy)]
+pub(crate) struct Purpose {
+    operation: &'static activity::Operation,
+    kind: StatementKind,
+    listing: Option<OperationType>,
+    internal: bool,
+}
+
+impl Purpose {
+    /// The caller wants rows.
+    pub(crate) const QUERY: Self = Self {
+        operation: &operations::STATEMENT_EXECUTE,
+        kind: StatementKind::Query,
+        listing: None,
+        internal: false,
+    };
+    /// The caller wants the effect.
+    pub(crate) const UPDATE: Self = Self {
+        operation: &operations::STATEMENT_UPDATE,
+        kind: StatementKind::Update,
+        listing: None,
+        internal: false,
+    };
+    /// The driver needs to know or to change something: `USE`, `SELECT current_catalog()`, `DESCRIBE QUERY`.
+    pub(crate) const INTERNAL: Self = Self {
+        operation: &operations::STATEMENT_EXECUTE,
+        kind: StatementKind::Sql,
+        listing: None,
+        internal: true,
+    };
+    /// The caller wants a table's columns.
+    pub(crate) const COLUMNS: Self = Self {
+        operation: &operations::STATEMENT_METADATA,
+        kind: StatementKind::Metadata,
+        listing: Some(OperationType::ListColumns),
+        internal: false,
+    };
+    /// The caller wants the types of tables; no statement is needed for it.
+    pub(crate) const TABLE_TYPES: Self = Self {
+        operation: &operations::STATEMENT_METADATA,
+        kind: StatementKind::Metadata,
+        listing: Some(OperationType::ListTableTypes),
+        internal: false,
+    };
+}
+
+/// Starts the root of an execution.
+pub(crate) fn statement(lease: &Lease, purpose: Purpose, parent: Option<SpanContext>) -> Activity {
+    let mut root = lease.root(purpose.operation, parent);
+    root.set(tags::STATEMENT_TYPE, purpose.kind);
+    root.set(tags::OPERATION_INTERNAL, purpose.internal);
+    if let Some(listing) = purpose.listing {
+        root.set(tags::OPERATION_TYPE, listing);
+    }
+    // Children add to it; a statement that was never polled shall say so.
+    root.set(tags::POLL_COUNT, 0);
+    root
+}
+
+/// Starts the root of a call about a statement: cancel or close.
+pub(crate) fn call(lease: &Lease, operation: &'static activity::Operation, statement_id: &str) -> Activity {
+    let mut root = lease.root(operation, None);
+    if let Ok(id) = Id::new(statement_id) {
+        root.set(tags::STATEMENT_ID, id);
+    }
+    root
+}
+
+/// Notes how the work of an activity ended, and ends it.
+pub(crate) fn end<T>(mut activity: Activity, outcome: &Result<T, Error>) {
+    if let Err(error) = outcome {
+        fail(&mut activity, error);
+    }
+    activity.end();
+}
+
+/// Notes that the work failed, or was called off.
+pub(crate) fn fail(activity: &mut Activity, error: &Error) {
+    activity.set(tags::ERROR_TYPE, error.category());
+    if let Some(status) = error.http_status() {
+        activity.set(tags::HTTP_STATUS, status.into());
+    }
+    match error.kind() {
+        ErrorKind::Cancelled => activity.cancel(),
+        _ => activity.fail(error.category().as_str()),
+    }
+}
+
+/// The caller's span, if it named one.
+pub(crate) fn trace_parent(settings: &Settings) -> Option<SpanContext> {
+    SpanContext::parse_traceparent(&settings.text(options::TRACE_PARENT)?).ok()
+}

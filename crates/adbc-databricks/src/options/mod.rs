@@ -1,0 +1,318 @@
+//! Every option of the driver, in one table.
+//!
+//! [`CATALOGUE`] is the only place where an option exists: setting, reading, defaults, aliases, scopes and the generated
+//! documentation all derive from it. Database options are inherited by its connections, connection options by their
+//! statements; the value nearest to the statement wins.
+//!
+//! The options of telemetry (`adbc.databricks.telemetry.*`, `enableTelemetry`, `forceEnableTelemetry`) are the table
+//! [`databricks_telemetry::config::OPTIONS`]; they are set on the database, or in its URI.
+//!
+//! An unknown key is `NOT_IMPLEMENTED` when set and `NOT_FOUND` when read, a bad value is `INVALID_ARGUMENT` and named,
+//! and a secret can be set but never read.
+
+mod settings;
+mod value;
+
+use databricks_telemetry::config::OptionSpec;
+pub(crate) use settings::Settings;
+pub use value::Kind;
+pub(crate) use value::Value;
+
+/// Where an option can be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// On the database, before it is connected to.
+    Database,
+    /// On a connection.
+    Connection,
+    /// On a statement.
+    Statement,
+}
+
+impl Scope {
+    /// The object's name in sentences.
+    pub(crate) const fn noun(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Connection => "connection",
+            Self::Statement => "statement",
+        }
+    }
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Spec {
+    /// The canonical key.
+    pub key: &'static str,
+    /// Other keys for the same option, most of them other drivers' names for it.
+    pub aliases: &'static [&'static str],
+    /// Where it can be set.
+    pub scopes: &'static [Scope],
+    /// What its values are.
+    pub kind: Kind,
+    /// The default as text; `None` means unset.
+    pub default: Option<&'static str>,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+impl Spec {
+    /// Whether the value is a secret: it can be set and never read.
+    pub const fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret)
+    }
+
+    fn answers_to(&self, key: &str) -> bool {
+        self.key == key || self.aliases.contains(&key)
+    }
+}
+
+/// Whether a database can be given this key, be it the driver's or telemetry's.
+pub(crate) fn is_known(key: &str) -> bool {
+    find(key).is_some() || OptionSpec::find(key).is_some()
+}
+
+/// Finds the driver's option of this key or alias.
+pub fn find(key: &str) -> Option<&'static Spec> {
+    CATALOGUE.iter().find(|spec| spec.answers_to(key))
+}
+
+/// The page `docs/options.md`: what to know about options, and the table of all of them.
+pub fn page_markdown() -> String {
+    format!("{PAGE_HEAD}{}", catalogue_markdown())
+}
+
+const PAGE_HEAD: &str = "\
+# Options
+
+This page is generated from the tables in `crates/adbc-databricks/src/options/mod.rs` and
+`crates/databricks-telemetry/src/config.rs` with `cargo run -p adbc-databricks --example options_catalogue`; a test compares the two.
+
+Options are set on the database, on a connection or on a statement. What is set on a database holds for its connections, what is
+set on a connection for its statements, and the value nearest to the statement wins. The query parameters of the URI are options too;
+an option that is set beside the URI wins over it.
+
+Values are taken as text and in their natural type. An unknown key is NOT_IMPLEMENTED when set and NOT_FOUND when read; a bad value is
+INVALID_ARGUMENT and names the key. Secrets can be set and never read.
+
+";
+
+/// The table of all options as Markdown, for the documentation.
+pub fn catalogue_markdown() -> String {
+    let mut table = "| option | also | on | values | default | meaning |\n|---|---|---|---|---|---|\n".to_owned();
+    for spec in CATALOGUE {
+        let aliases: Vec<_> = spec.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let scopes: Vec<_> = spec.scopes.iter().map(|scope| scope.noun()).collect();
+        let default = spec.default.map(|default| format!("`{default}`")).unwrap_or_default();
+        let row = [
+            &format!("`{}`", spec.key),
+            &aliases.join(", "),
+            &scopes.join(", "),
+            &spec.kind.to_string(),
+            &default,
+            spec.doc,
+        ];
+        table.push_str(&format!(
+            "| {} |\n",
+            row.map(|cell| cell.replace('|', "\\|")).join(" | ")
+        ));
+    }
+    for option in databricks_telemetry::config::OPTIONS {
+        let aliases: Vec<_> = option.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let default = if option.default.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", option.default)
+        };
+        let row = [
+            &format!("`{}`", option.key),
+            &aliases.join(", "),
+            "database",
+            option.takes,
+            &default,
+            option.description,
+        ];
+        table.push_str(&format!(
+            "| {} |\n",
+            row.map(|cell| cell.replace('|', "\\|")).join(" | ")
+        ));
+    }
+    table
+}
+
+const DATABASE: &[Scope] = &[Scope::Database];
+const CONNECTION: &[Scope] = &[Scope::Database, Scope::Connection];
+const CONNECTION_ONLY: &[Scope] = &[Scope::Connection];
+const EVERYWHERE: &[Scope] = &[Scope::Database, Scope::Connection, Scope::Statement];
+const STATEMENT: &[Scope] = &[Scope::Statement];
+
+macro_rules! options {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident = $key:literal $(| $alias:literal)*, $scopes:ident, $kind:expr $(, default $default:literal)?;
+    )+) => {
+        $($(#[doc = $doc])+ pub const $name: &str = $key;)+
+
+        /// Every option, in the order of the documentation.
+        pub const CATALOGUE: &[Spec] = &[$(Spec {
+            key: $key,
+            aliases: &[$($alias),*],
+            scopes: $scopes,
+            kind: $kind,
+            default: options!(@default $($default)?),
+            doc: concat!($($doc),+).trim_ascii_start(),
+        }),+];
+    };
+    (@default) => { None };
+    (@default $default:literal) => { Some($default) };
+}
+
+options! {
+    /// Where to connect to: `databricks://token:TOKEN@HOST[:PORT]/sql/1.0/warehouses/ID[?key=value&…]`, or the same with
+    /// `https://` or `http://`. Other options win over what the URI says. Never readable, because it may hold a token.
+    URI = "uri", DATABASE, Kind::Secret;
+    /// The workspace's host name. A scheme (`http://127.0.0.1:8080`) and a port are understood.
+    HOST = "databricks.host" | "databricks.server_hostname" | "adbc.spark.host", DATABASE, Kind::Text;
+    /// The port. 443 with TLS and 80 without, unless given.
+    PORT = "databricks.port" | "adbc.spark.port", DATABASE, Kind::Integer { min: 1, max: 65_535 };
+    /// The path of the warehouse: `/sql/1.0/warehouses/ID`, optionally with `?o=ORGANISATION`.
+    HTTP_PATH = "databricks.http_path" | "adbc.spark.path", DATABASE, Kind::Text;
+    /// The warehouse's id, instead of a path.
+    WAREHOUSE_ID = "databricks.warehouse_id" | "adbc.databricks.warehouse_id", DATABASE, Kind::Text;
+    /// Whether to use TLS. Without it the URI's scheme decides; `databricks://` and a bare host mean TLS, except to a
+    /// loopback host.
+    TLS = "databricks.tls" | "adbc.http_options.tls.enabled" | "databricks.http.tls.enabled", DATABASE, Kind::Flag;
+    /// A file of certificates (PEM) to trust beside the system's.
+    TLS_CA_FILE = "databricks.tls.ca_file" | "databricks.http.tls.trusted_certificate_path"
+        | "adbc.http_options.tls.trusted_certificate_path" | "databricks.ssl_root_cert", DATABASE, Kind::Text;
+    /// The user's name. With a personal access token it is always `token`.
+    USERNAME = "username", DATABASE, Kind::Choice(&["token"]);
+    /// A personal access token.
+    ACCESS_TOKEN = "databricks.access_token" | "databricks.token" | "adbc.spark.token" | "password",
+        DATABASE, Kind::Secret;
+    /// Text added to the `User-Agent` of every request, such as `my-app/1.2`.
+    USER_AGENT_ENTRY = "databricks.user_agent_entry" | "adbc.spark.user_agent_entry", DATABASE, Kind::Text;
+
+    /// The current catalog. Set on an open connection it runs `USE CATALOG`.
+    CATALOG = "adbc.connection.catalog" | "databricks.catalog", CONNECTION, Kind::Text;
+    /// The current schema. Set on an open connection it runs `USE SCHEMA`.
+    SCHEMA = "adbc.connection.db_schema" | "databricks.schema", CONNECTION, Kind::Text;
+    /// Whether each statement commits by itself. Only `true` can be set: the driver has no transactions yet.
+    AUTOCOMMIT = "adbc.connection.autocommit", CONNECTION_ONLY, Kind::Flag, default "true";
+    /// Whether the connection may only read. Only `false` can be set.
+    READ_ONLY = "adbc.connection.readonly", CONNECTION_ONLY, Kind::Flag, default "false";
+    /// The id that the server gave to the session. Can only be read, and is not there on a server without sessions.
+    SESSION_ID = "databricks.session_id", CONNECTION_ONLY, Kind::Text;
+    /// The isolation level. Only the server's own can be set.
+    ISOLATION_LEVEL = "adbc.connection.transaction.isolation_level", CONNECTION_ONLY,
+        Kind::Choice(&["adbc.connection.transaction.isolation.default"]),
+        default "adbc.connection.transaction.isolation.default";
+
+    /// How long a connection may take to be made, in milliseconds.
+    CONNECT_TIMEOUT_MS = "databricks.http.connect_timeout_ms" | "adbc.spark.connect_timeout_ms",
+        DATABASE, Kind::Integer { min: 1, max: 3_600_000 }, default "30000";
+    /// How long a response may be silent, in milliseconds. A download that moves never times out.
+    READ_TIMEOUT_MS = "databricks.http.read_timeout_ms", DATABASE, Kind::Integer { min: 1, max: 3_600_000 },
+        default "60000";
+    /// How often one request is made again at most.
+    RETRY_MAX_RETRIES = "databricks.retry.max_retries" | "databricks.query.retry_count",
+        DATABASE, Kind::Integer { min: 0, max: 1_000 }, default "10";
+    /// The first wait before a request is made again, in milliseconds; it doubles each time.
+    RETRY_MIN_WAIT_MS = "databricks.retry.min_wait_ms", DATABASE, Kind::Integer { min: 1, max: 3_600_000 },
+        default "500";
+    /// The longest wait before a request is made again, in milliseconds. `Retry-After` is cut to it.
+    RETRY_MAX_WAIT_MS = "databricks.retry.max_wait_ms", DATABASE, Kind::Integer { min: 1, max: 3_600_000 },
+        default "60000";
+    /// For how long one request is made again at most, in milliseconds.
+    RETRY_OVERALL_TIMEOUT_MS = "databricks.retry.overall_timeout_ms",
+        DATABASE, Kind::Integer { min: 0, max: 86_400_000 }, default "900000";
+    /// How long closing a connection waits for the server to hear of it, in milliseconds.
+    CLOSE_TIMEOUT_MS = "databricks.close_timeout_ms", CONNECTION, Kind::Integer { min: 0, max: 600_000 },
+        default "5000";
+
+    /// Where results are put. `INLINE_OR_EXTERNAL_LINKS` falls back to `EXTERNAL_LINKS` where a workspace refuses it.
+    DISPOSITION = "databricks.result.disposition" | "adbc.databricks.rest.result_disposition",
+        EVERYWHERE, Kind::Choice(&["INLINE_OR_EXTERNAL_LINKS", "EXTERNAL_LINKS", "INLINE"]),
+        default "INLINE_OR_EXTERNAL_LINKS";
+    /// What results are. `INLINE` results are always `JSON_ARRAY`.
+    FORMAT = "databricks.result.format" | "adbc.databricks.rest.result_format",
+        EVERYWHERE, Kind::Choice(&["ARROW_STREAM", "JSON_ARRAY"]), default "ARROW_STREAM";
+    /// How Arrow results are compressed.
+    COMPRESSION = "databricks.result.compression" | "adbc.databricks.rest.result_compression",
+        EVERYWHERE, Kind::Choice(&["LZ4_FRAME", "NONE"]), default "LZ4_FRAME";
+    /// At most this many rows are returned; 0 means all.
+    ROW_LIMIT = "databricks.result.row_limit" | "databricks.query.max_rows",
+        EVERYWHERE, Kind::Integer { min: 0, max: i64::MAX }, default "0";
+    /// How long a statement may run, in seconds; 0 means for ever. It is then cancelled on the server.
+    STATEMENT_TIMEOUT_S = "databricks.statement.timeout_s" | "adbc.apache.statement.query_timeout_s",
+        EVERYWHERE, Kind::Seconds, default "0";
+    /// How long the server may wait before it answers a submit: `server` leaves it to the server (10 s), `0s` makes it answer
+    /// at once. A cancel can reach the server only when it has answered; a small query costs one more request with `0s`.
+    /// Other waits are not offered: they make servers lose chunks of hybrid results.
+    WAIT_TIMEOUT = "databricks.statement.wait_timeout", EVERYWHERE, Kind::Choice(&["server", "0s"]), default "server";
+    /// The longest wait between two status requests, in milliseconds. The first comes after 25 ms.
+    POLL_INTERVAL_MAX_MS = "databricks.statement.poll_interval_max_ms" | "adbc.apache.statement.polltime_ms",
+        EVERYWHERE, Kind::Integer { min: 1, max: 600_000 }, default "1000";
+    /// How many chunks are downloaded at the same time.
+    PARALLEL_DOWNLOADS = "databricks.cloudfetch.parallel_downloads"
+        | "adbc.databricks.cloudfetch.parallel_downloads" | "databricks.download_thread_count",
+        EVERYWHERE, Kind::Integer { min: 1, max: 256 }, default "8";
+    /// How many bytes the chunks that are being downloaded and decompressed, or wait to be read, may occupy; 96 MiB. One chunk
+    /// is always allowed.
+    MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes", EVERYWHERE,
+        Kind::Integer { min: 1, max: i64::MAX }, default "100663296";
+    /// A link is renewed when it expires within this many seconds.
+    LINK_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
+        | "adbc.databricks.cloudfetch.url_expiration_buffer_seconds", EVERYWHERE, Kind::Seconds, default "60";
+    /// How often the link of one chunk is renewed before the download fails.
+    MAX_LINK_REFRESHES = "databricks.cloudfetch.max_url_refresh_attempts"
+        | "adbc.databricks.cloudfetch.max_url_refresh_attempts", EVERYWHERE, Kind::Integer { min: 0, max: 100 },
+        default "3";
+
+    /// Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
+    BIND_BY_NAME = "adbc.statement.bind_by_name", STATEMENT, Kind::Flag, default "false";
+    /// The W3C `traceparent` of the span that the driver's activities belong to.
+    TRACE_PARENT = "adbc.telemetry.trace_parent", EVERYWHERE, Kind::TraceParent;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_options_share_a_key() {
+        let mut seen = HashSet::new();
+        for spec in CATALOGUE {
+            for key in std::iter::once(&spec.key).chain(spec.aliases) {
+                assert!(seen.insert(*key), "{key} is there twice");
+            }
+        }
+    }
+
+    #[test]
+    fn every_option_is_in_the_documentation() {
+        let table = catalogue_markdown();
+        let telemetry = databricks_telemetry::config::OPTIONS;
+        assert_eq!(table.lines().count(), 2 + CATALOGUE.len() + telemetry.len());
+        assert!(
+            table
+                .lines()
+                .all(|line| line.replace("\\|", "").matches('|').count() == 7),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn every_default_is_a_value_of_its_option() {
+        for spec in CATALOGUE {
+            if let Some(default) = spec.default {
+                assert!(Value::parse(spec, &default.into()).is_ok(), "{}", spec.key);
+            }
+            assert!(!spec.doc.is_empty() && !spec.scopes.is_empty());
+        }
+    }
+}

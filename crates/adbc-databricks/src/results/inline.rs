@@ -1,0 +1,226 @@
+//! Results inside the answers: Arrow attachments and JSON rows, in one chunk or several.
+
+use std::sync::Arc;
+
+use activity::{Activity, Parent};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use databricks_telemetry::{operations, tags};
+use databricks_wire::sea::{self, Manifest, ResultData};
+use reqwest::Method;
+
+use super::decode::{self, IpcStream};
+use super::reader::Feed;
+use super::shape::Shape;
+use super::{Chunk, Promise, Sink, json};
+use crate::error::{Error, Result};
+use crate::http::Call;
+use crate::observe;
+use crate::runtime;
+use crate::sea::run::Run;
+
+/// Asks for one chunk of a result.
+pub(super) async fn fetch_chunk(run: &Run, index: u64, parent: &Parent) -> Result<ResultData> {
+    request_chunk(run, index, parent.child(&operations::RESULTS_FETCH)).await
+}
+
+/// Asks for one chunk of a result, or for the links to it, as the activity `child`.
+pub(super) async fn request_chunk(run: &Run, index: u64, mut child: Activity) -> Result<ResultData> {
+    child.set(tags::CHUNK_INDEX, index as i64);
+    let path = sea::chunk_path(run.statement_id(), index);
+    let call = Call::harmless(&Method::GET, &path).traced(child.context().or(run.trace()));
+    let answer = run.client().call(call, None::<&()>, &run.retries).await;
+    observe::end(child, &answer);
+    answer
+}
+
+/// An inline result.
+pub(super) struct Inline {
+    pub(super) run: Arc<Run>,
+    pub(super) manifest: Manifest,
+    pub(super) promise: Promise,
+    pub(super) compressed: bool,
+    pub(super) json: bool,
+    pub(super) parent: Parent,
+}
+
+impl Inline {
+    /// Decodes a result that is wholly in the first answer; `None` when there is more to fetch.
+    ///
+    /// # Errors
+    /// The attachment or the rows cannot be decoded.
+    pub(super) fn decode_single(&self, data: &ResultData) -> Result<Option<(SchemaRef, Feed)>> {
+        if next_index(data, 0, self.promise).is_some() {
+            return Ok(None);
+        }
+        let mut decoder = Decoder::new(self.compressed, self.json);
+        let batches = self.decode(&mut decoder, 0, data)?;
+        let shape = decoder.finish()?;
+        let chunk = Chunk {
+            index: 0,
+            batches,
+            reservation: None,
+        };
+        Ok(Some((shape.schema(), Feed::ready(vec![chunk]))))
+    }
+
+    /// The shape of a result without rows: the Arrow schema where the server sends one, else what the SQL types say.
+    ///
+    /// # Errors
+    /// The manifest contradicts itself.
+    pub(super) fn empty_shape(&self) -> Result<Shape> {
+        let sent = self.manifest.arrow_schema.as_deref().filter(|_| !self.json);
+        let schema = sent.and_then(|sent| {
+            let mut stream = IpcStream::new();
+            stream.read(STANDARD.decode(sent).ok()?).ok()?;
+            stream.schema()
+        });
+        match schema {
+            Some(schema) => Shape::of_file(&self.manifest, &schema),
+            None => Shape::of_manifest(&self.manifest, self.json),
+        }
+    }
+
+    /// Fetches and decodes the chunks of a result one after another.
+    ///
+    /// # Errors
+    /// A chunk could not be fetched or decoded, or the chunks do not follow one another.
+    pub(super) async fn fetch(self, mut data: ResultData, sink: Sink) -> Result<()> {
+        let mut decoder = Decoder::new(self.compressed, self.json);
+        let mut index = 0;
+        loop {
+            let next = next_index(&data, index, self.promise);
+            // The next chunk is on its way while this one is decoded.
+            let (following, batches) = futures::join!(
+                async {
+                    match next {
+                        Some(next) => fetch_chunk(&self.run, next, &self.parent).await.map(Some),
+                        None => Ok(None),
+                    }
+                },
+                async { self.decode(&mut decoder, index, &data) }
+            );
+            let batches = batches?;
+            if let Some(shape) = &decoder.shape {
+                sink.announce(&shape.schema());
+            }
+            sink.send(Chunk {
+                index,
+                batches,
+                reservation: None,
+            })?;
+            let (Some(next), Some(following)) = (next, following?) else {
+                break;
+            };
+            if next != index + 1 {
+                return Err(Error::result_set(format!(
+                    "the server leads from chunk {index} of the result to chunk {next}"
+                )));
+            }
+            (index, data) = (next, following);
+        }
+        let shape = decoder.finish()?;
+        sink.announce(&shape.schema());
+        Ok(())
+    }
+
+    fn decode(&self, decoder: &mut Decoder, index: u64, data: &ResultData) -> Result<Vec<RecordBatch>> {
+        let mut child = self.parent.child(&operations::RESULTS_DECODE);
+        child.set(tags::CHUNK_INDEX, index as i64);
+        // Rows of text are a guess; it only decides where the work is done.
+        let bytes = data.attachment.as_ref().map_or(0, String::len) + 64 * data.data_array.as_ref().map_or(0, Vec::len);
+        let batches = runtime::compute(bytes, || decoder.decode(&self.manifest, data));
+        child.set(tags::RESULT_DECODE_TIME, child.elapsed());
+        observe::end(child, &batches);
+        batches
+    }
+}
+
+/// The chunk after `index`: the one the server leads to, else the next that the manifest promises.
+fn next_index(data: &ResultData, index: u64, promise: Promise) -> Option<u64> {
+    data.next_chunk_index
+        .or_else(|| promise.chunks.filter(|chunks| *chunks > index + 1).map(|_| index + 1))
+}
+
+/// Decodes consecutive chunks. Each is a stream of its own, or the next piece of one stream.
+struct Decoder {
+    compressed: bool,
+    json: bool,
+    stream: Option<IpcStream>,
+    shape: Option<Shape>,
+}
+
+impl Decoder {
+    fn new(compressed: bool, json: bool) -> Self {
+        Self {
+            compressed,
+            json,
+            stream: None,
+            shape: None,
+        }
+    }
+
+    fn decode(&mut self, manifest: &Manifest, data: &ResultData) -> Result<Vec<RecordBatch>> {
+        if self.json {
+            let shape = match &self.shape {
+                Some(shape) => shape,
+                None => self.shape.insert(Shape::of_manifest(manifest, true)?),
+            };
+            let rows = data.data_array.as_deref().unwrap_or_default();
+            return Ok(vec![json::decode(&shape.schema(), rows)?]);
+        }
+        let attachment = data
+            .attachment
+            .as_deref()
+            .ok_or_else(|| Error::result_set("a chunk of an inline result has neither an attachment nor rows"))?;
+        self.attachment(manifest, attachment, data.row_count)
+    }
+
+    fn attachment(
+        &mut self,
+        manifest: &Manifest,
+        attachment: &str,
+        row_count: Option<u64>,
+    ) -> Result<Vec<RecordBatch>> {
+        let bytes = STANDARD
+            .decode(attachment)
+            .map_err(|_| Error::result_set("an attachment of the result is not base64"))?;
+        let bytes = if self.compressed {
+            decode::decompress(bytes)?
+        } else {
+            bytes
+        };
+        let starts = self
+            .stream
+            .as_mut()
+            .is_none_or(|stream| stream.is_between_messages() && decode::begins_with_schema(&bytes));
+        let stream = if starts {
+            self.stream.insert(IpcStream::new())
+        } else {
+            self.stream.get_or_insert_default()
+        };
+        let mut batches = stream.read(bytes)?;
+        let is_whole = starts && stream.is_between_messages();
+        if let (None, Some(schema)) = (&self.shape, stream.schema()) {
+            self.shape = Some(Shape::of_file(manifest, &schema)?);
+        }
+        // A chunk that is a stream of its own may be padded; in a split stream rows do not keep to the chunks.
+        if let Some(rows) = row_count.filter(|rows| is_whole && *rows > 0) {
+            decode::truncate(&mut batches, rows);
+        }
+        match &self.shape {
+            Some(shape) => batches.into_iter().map(|batch| shape.fit(batch)).collect(),
+            None => Ok(batches),
+        }
+    }
+
+    fn finish(mut self) -> Result<Shape> {
+        if self.stream.as_mut().is_some_and(|stream| !stream.is_between_messages()) {
+            return Err(Error::result_set("the Arrow data of the result is cut off"));
+        }
+        self.shape
+            .ok_or_else(|| Error::result_set("the result holds no Arrow data"))
+    }
+}

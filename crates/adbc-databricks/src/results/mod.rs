@@ -1,0 +1,261 @@
+//! From the server's answer to record batches.
+//!
+//! Whatever way a result comes (inside the answer, as JSON, behind links), a task on the runtime turns it into [`Chunk`]s in
+//! order and a [`reader::ResultReader`] on the caller's thread hands out their batches. The reader also keeps the books: a
+//! result that ends with rows missing is an error, whoever lost them.
+
+mod cloudfetch;
+mod decode;
+mod inline;
+mod json;
+pub(crate) mod reader;
+pub(crate) mod schema;
+mod shape;
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use activity::Activity;
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+use databricks_telemetry::{ResultFormat, tags};
+use databricks_wire::sea::{Compression, Format, Manifest, ResultData, StatementResponse};
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Result};
+use crate::options::{self, Settings};
+use crate::sea::run::Run;
+use cloudfetch::window::Reservation;
+use reader::Feed;
+
+/// How results are fetched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FetchLimits {
+    pub(crate) parallel_downloads: usize,
+    pub(crate) memory_budget_bytes: u64,
+    pub(crate) expiration_buffer: Duration,
+    pub(crate) max_link_refreshes: u32,
+}
+
+impl FetchLimits {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            parallel_downloads: usize::try_from(settings.integer(options::PARALLEL_DOWNLOADS))
+                .unwrap_or(1)
+                .max(1),
+            memory_budget_bytes: settings.integer(options::MEMORY_BUDGET_BYTES),
+            expiration_buffer: settings.seconds(options::LINK_EXPIRATION_BUFFER_S),
+            max_link_refreshes: u32::try_from(settings.integer(options::MAX_LINK_REFRESHES)).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// The batches of one chunk, and the claim on the memory budget that ends when they were handed out.
+pub(crate) struct Chunk {
+    pub(crate) index: u64,
+    pub(crate) batches: Vec<RecordBatch>,
+    pub(crate) reservation: Option<Reservation>,
+}
+
+/// What a fetching task sends to the reader, in order. A channel that ends without [`Message::End`] lost something.
+pub(crate) enum Message {
+    Chunk(Chunk),
+    Failed(Error),
+    End,
+}
+
+/// A result that can be read.
+pub(crate) struct Opened {
+    pub(crate) schema: SchemaRef,
+    pub(crate) feed: Feed,
+    pub(crate) promise: Promise,
+}
+
+impl Opened {
+    /// The result of a statement that has none.
+    fn empty() -> Self {
+        Self {
+            schema: Arc::new(Schema::empty()),
+            feed: Feed::ended(),
+            promise: Promise::default(),
+        }
+    }
+}
+
+/// How many chunks and rows the manifest promises.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Promise {
+    pub(crate) chunks: Option<u64>,
+    /// `None` when a limit cut the result or the server does not say.
+    pub(crate) rows: Option<u64>,
+}
+
+impl Promise {
+    fn of(manifest: &Manifest) -> Self {
+        let listed = manifest
+            .chunks
+            .as_ref()
+            .map(|chunks| chunks.len() as u64)
+            .filter(|count| *count > 0);
+        Self {
+            chunks: manifest.total_chunk_count.or(listed),
+            rows: manifest.total_row_count.filter(|_| !manifest.truncated),
+        }
+    }
+}
+
+/// Opens the result of a statement that has one.
+///
+/// Waits for the first chunk, because its Arrow schema is the only complete description of the types (a timestamp's zone is
+/// nowhere else).
+///
+/// # Errors
+/// The first chunk could not be fetched or decoded, or the answer contradicts itself.
+pub(crate) async fn open(
+    run: Arc<Run>,
+    answer: StatementResponse,
+    limits: FetchLimits,
+    root: &mut Activity,
+) -> Result<Opened> {
+    let StatementResponse { manifest, result, .. } = answer;
+    let mut data = result.unwrap_or_default();
+    let Some(manifest) = manifest else {
+        return match has_data(&data) {
+            true => Err(Error::result_set("the server sent a result without saying what it is")),
+            false => Ok(Opened::empty()),
+        };
+    };
+    if manifest.is_volume_operation == Some(true) {
+        return Err(Error::not_implemented(
+            "volume operations (PUT, GET, REMOVE) are not supported",
+        ));
+    }
+    let promise = Promise::of(&manifest);
+    let parent = root.parent_handle();
+    if !has_data(&data) && promise.chunks.is_some_and(|chunks| chunks > 0) {
+        data = inline::fetch_chunk(&run, 0, &parent).await?;
+    }
+    let compressed = manifest.result_compression == Some(Compression::Lz4Frame);
+    let json = manifest.format == Some(Format::JsonArray) || data.data_array.is_some();
+    let format = match (has_links(&data), json) {
+        (true, _) => ResultFormat::ExternalLinks,
+        (false, true) => ResultFormat::InlineJson,
+        (false, false) => ResultFormat::InlineArrow,
+    };
+    root.set(tags::RESULT_FORMAT, format);
+    root.set(tags::RESULT_COMPRESSED, compressed);
+    if let Some(chunks) = promise.chunks {
+        root.set(tags::RESULT_CHUNK_COUNT, chunks);
+    }
+    let inline = inline::Inline {
+        run: Arc::clone(&run),
+        manifest,
+        promise,
+        compressed,
+        json,
+        parent,
+    };
+    let (schema, feed) = if has_links(&data) {
+        if json {
+            return Err(Error::not_implemented(
+                "JSON results behind links are not supported; use ARROW_STREAM",
+            ));
+        }
+        let inline::Inline { manifest, parent, .. } = inline;
+        live(&run, |sink| {
+            cloudfetch::fetch(Arc::clone(&run), manifest, data, limits, parent, sink)
+        })
+        .await?
+    } else if !has_data(&data) {
+        (inline.empty_shape()?.schema(), Feed::ended())
+    } else if let Some(ready) = inline.decode_single(&data)? {
+        ready
+    } else {
+        live(&run, |sink| inline.fetch(data, sink)).await?
+    };
+    Ok(Opened { schema, feed, promise })
+}
+
+fn has_links(data: &ResultData) -> bool {
+    data.external_links.as_ref().is_some_and(|links| !links.is_empty())
+}
+
+fn has_data(data: &ResultData) -> bool {
+    let has_attachment = data
+        .attachment
+        .as_ref()
+        .is_some_and(|attachment| !attachment.is_empty());
+    has_attachment || data.data_array.is_some() || has_links(data)
+}
+
+/// Where a fetching task puts what it finds. Cheap to clone: the task that watches over the fetching has one too.
+#[derive(Clone)]
+pub(crate) struct Sink {
+    chunks: mpsc::Sender<Message>,
+    schema: Arc<Mutex<Option<oneshot::Sender<Result<SchemaRef>>>>>,
+}
+
+impl Sink {
+    /// Announces the schema, once; later calls do nothing.
+    pub(crate) fn announce(&self, schema: &SchemaRef) {
+        self.answer(Ok(Arc::clone(schema)));
+    }
+
+    /// Hands a chunk to the reader. The channel is unbounded: whoever fetches holds a claim on the memory budget.
+    ///
+    /// # Errors
+    /// `Cancelled` when the reader is gone.
+    pub(crate) fn send(&self, chunk: Chunk) -> Result<()> {
+        self.chunks.send(Message::Chunk(chunk)).map_err(|_| Error::cancelled())
+    }
+
+    fn finish(self, outcome: Result<()>) {
+        let last = match outcome {
+            Ok(()) => Message::End,
+            Err(error) => {
+                self.answer(Err(error.clone()));
+                Message::Failed(error)
+            }
+        };
+        // A reader that is gone needs no end.
+        let _ = self.chunks.send(last);
+    }
+
+    fn answer(&self, schema: Result<SchemaRef>) {
+        if let Some(waiting) = self.schema.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // The opener may have been cancelled; then nobody wants the schema.
+            let _ = waiting.send(schema);
+        }
+    }
+}
+
+/// Starts a fetching task and waits for the schema of what it fetches.
+async fn live<F, W>(run: &Arc<Run>, start: F) -> Result<(SchemaRef, Feed)>
+where
+    F: FnOnce(Sink) -> W,
+    W: Future<Output = Result<()>> + Send + 'static,
+{
+    let (chunks, received) = mpsc::channel();
+    let (schema, announced) = oneshot::channel();
+    let sink = Sink {
+        chunks,
+        schema: Arc::new(Mutex::new(Some(schema))),
+    };
+    let work = start(sink.clone());
+    let watched = Arc::clone(run);
+    let permit = run.session().background().permit();
+    tokio::spawn(async move {
+        let outcome = tokio::select! {
+            outcome = work => outcome,
+            error = watched.stop_requested() => Err(error),
+        };
+        let outcome = outcome.map_err(|error| error.with_statement_id(watched.statement_id()));
+        // Before the reader hears of the end: whoever closes the session then must not find this task in the way.
+        drop(permit);
+        sink.finish(outcome);
+    });
+    let schema = announced
+        .await
+        .unwrap_or_else(|_| Err(Error::result_set("the result ended without a schema")))?;
+    Ok((schema, Feed::Live(received)))
+}

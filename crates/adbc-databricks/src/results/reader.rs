@@ -1,0 +1,274 @@
+//! The reader that the caller holds: batches in order, and the books.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+use std::vec;
+
+use activity::Activity;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use databricks_telemetry::tags;
+
+use super::{Chunk, Message, Opened, Promise};
+use crate::error::{Error, Result};
+use crate::observe;
+use crate::results::cloudfetch::window::Reservation;
+use crate::sea::run::Run;
+use crate::sea::session::OpenSession;
+
+/// Where the reader's chunks come from.
+pub(crate) enum Feed {
+    /// Everything is here already.
+    Ready(vec::IntoIter<Chunk>),
+    /// A task on the runtime sends them.
+    Live(Receiver<Message>),
+}
+
+impl Feed {
+    pub(crate) fn ready(chunks: Vec<Chunk>) -> Self {
+        Self::Ready(chunks.into_iter())
+    }
+
+    pub(crate) fn ended() -> Self {
+        Self::ready(Vec::new())
+    }
+
+    fn next(&mut self) -> Result<Option<Chunk>> {
+        match self {
+            Self::Ready(chunks) => Ok(chunks.next()),
+            Self::Live(messages) => match messages.recv() {
+                Ok(Message::Chunk(chunk)) => Ok(Some(chunk)),
+                Ok(Message::End) => Ok(None),
+                Ok(Message::Failed(error)) => Err(error),
+                Err(_) => Err(Error::result_set(
+                    "the task that fetched the result ended before the result did",
+                )),
+            },
+        }
+    }
+}
+
+/// The record batches of one execution.
+///
+/// Owns everything it needs: it works after its statement, connection and database are gone. Reading it to the end closes
+/// the statement on the server; dropping it before cancels and closes it. Both happen in the background.
+pub(crate) struct ResultReader {
+    /// The execution's activity. Dropped before `open`, which may end telemetry.
+    root: Activity,
+    run: Arc<Run>,
+    schema: SchemaRef,
+    feed: Feed,
+    promise: Promise,
+    batches: vec::IntoIter<RecordBatch>,
+    /// The claim of the chunk that `batches` belong to.
+    reservation: Option<Reservation>,
+    chunks_taken: u64,
+    rows_handed_out: u64,
+    /// Since the execution's start, when the caller first asked for a batch.
+    first_asked: Option<Duration>,
+    done: bool,
+    /// Keeps the session open.
+    _open: Arc<OpenSession>,
+}
+
+impl ResultReader {
+    pub(crate) fn new(root: Activity, run: Arc<Run>, opened: Opened, open: Arc<OpenSession>) -> Self {
+        let Opened { schema, feed, promise } = opened;
+        Self {
+            root,
+            run,
+            schema,
+            feed,
+            promise,
+            batches: Vec::new().into_iter(),
+            reservation: None,
+            chunks_taken: 0,
+            rows_handed_out: 0,
+            first_asked: None,
+            done: false,
+            _open: open,
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            self.run.session().check_process()?;
+            if let Some(error) = self.run.stopped() {
+                return Err(error);
+            }
+            if let Some(batch) = self.batches.next() {
+                if batch.num_rows() == 0 {
+                    continue;
+                }
+                self.rows_handed_out += batch.num_rows() as u64;
+                return Ok(Some(batch));
+            }
+            self.reservation = None;
+            match self.feed.next()? {
+                Some(chunk) => self.take(chunk)?,
+                None => return self.balance().map(|()| None),
+            }
+        }
+    }
+
+    fn take(&mut self, chunk: Chunk) -> Result<()> {
+        if chunk.index != self.chunks_taken {
+            return Err(Error::result_set(format!(
+                "chunk {} of the result came where chunk {} was due",
+                chunk.index, self.chunks_taken
+            )));
+        }
+        self.chunks_taken += 1;
+        self.root.add(tags::RESULT_CHUNKS_ITERATED, 1);
+        self.reservation = chunk.reservation;
+        self.batches = chunk.batches.into_iter();
+        Ok(())
+    }
+
+    /// Compares what was handed out with what the manifest promised. The last line of defence against lost rows.
+    fn balance(&self) -> Result<()> {
+        let missing_chunks = self.promise.chunks.filter(|promised| *promised > self.chunks_taken);
+        if let Some(promised) = missing_chunks {
+            return Err(Error::result_set(format!(
+                "the result is incomplete: {} of {promised} chunks are missing",
+                promised - self.chunks_taken
+            )));
+        }
+        match self.promise.rows {
+            Some(promised) if promised > self.rows_handed_out => Err(Error::result_set(format!(
+                "the result is incomplete: {} of {promised} rows are missing",
+                promised - self.rows_handed_out
+            ))),
+            Some(promised) if promised < self.rows_handed_out => Err(Error::result_set(format!(
+                "the result has {} rows more than the {promised} that the server announced",
+                self.rows_handed_out - promised
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes how far the reading went.
+    fn settle(&mut self) {
+        if let Some(first_asked) = self.first_asked {
+            let consumption = self.root.elapsed().saturating_sub(first_asked);
+            self.root.set(tags::RESULT_CONSUMPTION_LATENCY, consumption);
+        }
+        self.root.set(tags::RESULT_ROWS, self.rows_handed_out);
+        self.root.set(tags::RETRY_COUNT, self.run.retry_count());
+    }
+
+    fn finish(&mut self, outcome: Result<()>) {
+        self.done = true;
+        self.batches = Vec::new().into_iter();
+        self.reservation = None;
+        self.settle();
+        match outcome {
+            Ok(()) => self.run.complete(),
+            Err(error) => {
+                observe::fail(&mut self.root, &error);
+                self.run.abandon();
+            }
+        }
+        // Complete as soon as the rows are, not when the caller gets round to dropping the reader.
+        mem::take(&mut self.root).end();
+    }
+}
+
+impl Iterator for ResultReader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        if self.first_asked.is_none() {
+            self.first_asked = Some(self.root.elapsed());
+        }
+        match self.advance() {
+            Ok(Some(batch)) => Some(Ok(batch)),
+            Ok(None) => {
+                self.finish(Ok(()));
+                None
+            }
+            Err(error) => {
+                let error = error.with_statement_id(self.run.statement_id());
+                self.finish(Err(error.clone()));
+                Some(Err(error.into()))
+            }
+        }
+    }
+}
+
+impl RecordBatchReader for ResultReader {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+impl Drop for ResultReader {
+    fn drop(&mut self) {
+        if !self.done {
+            self.settle();
+            self.run.abandon();
+        }
+    }
+}
+
+impl fmt::Debug for ResultReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultReader")
+            .field("run", &self.run)
+            .field("promise", &self.promise)
+            .field("rows_handed_out", &self.rows_handed_out)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Several results as one, for a statement that was executed once per bound row.
+pub(crate) struct Concatenated {
+    schema: SchemaRef,
+    readers: vec::IntoIter<ResultReader>,
+    current: Option<ResultReader>,
+}
+
+impl Concatenated {
+    /// # Errors
+    /// The results do not have the same columns.
+    pub(crate) fn new(readers: Vec<ResultReader>) -> Result<Self> {
+        let schema = readers
+            .first()
+            .map_or_else(|| Arc::new(Schema::empty()), RecordBatchReader::schema);
+        if readers.iter().any(|reader| reader.schema().fields() != schema.fields()) {
+            return Err(Error::result_set("the bound rows gave results with different columns"));
+        }
+        let mut readers = readers.into_iter();
+        let current = readers.next();
+        Ok(Self {
+            schema,
+            readers,
+            current,
+        })
+    }
+}
+
+impl Iterator for Concatenated {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(item) = self.current.as_mut()?.next() {
+                return Some(item);
+            }
+            self.current = self.readers.next();
+        }
+    }
+}
+
+impl RecordBatchReader for Concatenated {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}

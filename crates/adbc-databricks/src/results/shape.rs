@@ -1,0 +1,123 @@
+//! The schema that the caller sees, and how batches are made to fit it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema, SchemaRef};
+use databricks_wire::sea::{ColumnInfo, Manifest};
+
+use super::schema::SqlType;
+use crate::error::{Error, Result};
+use databricks_telemetry::ErrorCategory;
+
+/// A result's schema: names and order from the manifest, types from the data where there is data.
+///
+/// Names inside a file are not trusted: a server may name columns differently there, and cached files keep the names of the
+/// query that made them.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    schema: SchemaRef,
+}
+
+impl Shape {
+    /// The shape of a result without data, from the SQL types in the manifest.
+    ///
+    /// # Errors
+    /// Never for the types that the service documents; an unknown type is text.
+    pub(super) fn of_manifest(manifest: &Manifest, json: bool) -> Result<Self> {
+        let columns = columns(manifest)?;
+        let fields = columns.iter().map(|column| {
+            let sql_type = SqlType::of_column(column);
+            let data_type = if json {
+                sql_type.to_arrow_from_json()
+            } else {
+                sql_type.to_arrow()
+            };
+            Field::new(&column.name, data_type, true).with_metadata(metadata(column))
+        });
+        Ok(Self {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+        })
+    }
+
+    /// The shape of a result whose first file has this schema.
+    ///
+    /// # Errors
+    /// The file has another number of columns than the manifest.
+    pub(super) fn of_file(manifest: &Manifest, file: &Schema) -> Result<Self> {
+        let columns = columns(manifest)?;
+        if columns.len() != file.fields().len() {
+            return Err(Error::result_set(format!(
+                "the result's manifest has {} columns and its data has {}",
+                columns.len(),
+                file.fields().len()
+            ))
+            .with_category(ErrorCategory::ArrowSchemaParsingError));
+        }
+        let fields = columns.iter().zip(file.fields()).map(|(column, field)| {
+            let mut described = field.metadata().clone();
+            described.extend(metadata(column));
+            Field::new(&column.name, field.data_type().clone(), field.is_nullable()).with_metadata(described)
+        });
+        Ok(Self {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+        })
+    }
+
+    pub(super) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Puts the caller's names on a batch, without copying it.
+    ///
+    /// # Errors
+    /// A later file's types differ from the first one's.
+    pub(super) fn fit(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let (_, columns, _) = batch.into_parts();
+        RecordBatch::try_new_with_options(self.schema(), columns, &options).map_err(|error| {
+            Error::result_set(format!("a chunk does not have the result's columns: {error}"))
+                .with_category(ErrorCategory::ArrowSchemaParsingError)
+        })
+    }
+}
+
+/// The manifest's columns in order of position.
+fn columns(manifest: &Manifest) -> Result<Vec<&ColumnInfo>> {
+    let mut columns: Vec<_> = manifest.schema.columns.iter().collect();
+    // A stable sort: a server that gives no positions (all 0) lists the columns in order.
+    columns.sort_by_key(|column| column.position);
+    if columns.is_empty() && manifest.schema.column_count > 0 {
+        return Err(Error::result_set(
+            "the result's manifest counts columns without naming them",
+        ));
+    }
+    Ok(columns)
+}
+
+fn metadata(column: &ColumnInfo) -> HashMap<String, String> {
+    let text = |key: &str, value: String| (key.to_owned(), value);
+    let mut found = HashMap::from([
+        text("databricks.type_text", column.type_text.clone()),
+        text("Spark:DataType:SqlName", column.type_text.clone()),
+    ]);
+    found.extend(column.type_name.clone().map(|name| text("databricks.type_name", name)));
+    found.extend(
+        column
+            .type_precision
+            .map(|digits| text("databricks.type_precision", digits.to_string())),
+    );
+    found.extend(
+        column
+            .type_scale
+            .map(|digits| text("databricks.type_scale", digits.to_string())),
+    );
+    found.extend(
+        column
+            .type_interval_type
+            .clone()
+            .map(|unit| text("databricks.type_interval_type", unit)),
+    );
+    found
+}

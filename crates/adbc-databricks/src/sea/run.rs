@@ -1,0 +1,249 @@
+//! One execution of a statement, from before its submission until its result is read or given up.
+//!
+//! A run is what a cancel acts on, at any moment and from any thread. The id that the server gives may come later than the
+//! wish to cancel, so the wish is remembered and carried out when the id arrives.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use activity::{Operation, SpanContext};
+use databricks_telemetry::operations;
+use databricks_wire::sea;
+use reqwest::Method;
+use serde::de::IgnoredAny;
+use tokio::sync::watch;
+
+use super::session::Session;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Call, Client};
+use crate::observe;
+use databricks_telemetry::ErrorCategory;
+
+/// Why a run shall stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// It shall not.
+    Not,
+    /// The caller cancelled it.
+    Cancelled,
+    /// It took longer than this.
+    TimedOut(Duration),
+    /// Its reader was dropped before the end.
+    Abandoned,
+}
+
+/// One execution. Shared by the statement's cancel handle, the tasks that fetch, and the reader.
+pub(crate) struct Run {
+    session: Arc<Session>,
+    statement_id: OnceLock<String>,
+    stop: watch::Sender<Stop>,
+    /// Whether the server has been told to stop.
+    told: AtomicBool,
+    /// Whether the run came to any end: nothing is left to cancel.
+    ended: AtomicBool,
+    /// Whether the server closed the statement when it delivered the result.
+    closed_by_server: AtomicBool,
+    /// Requests made again on behalf of this statement.
+    pub(crate) retries: AtomicU32,
+    /// The span of the execution, or the caller's.
+    trace: Option<SpanContext>,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("statement_id", &self.statement_id.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Run {
+    pub(crate) fn new(session: Arc<Session>, trace: Option<SpanContext>) -> Arc<Self> {
+        Arc::new(Self {
+            session,
+            statement_id: OnceLock::new(),
+            stop: watch::Sender::new(Stop::Not),
+            told: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            closed_by_server: AtomicBool::new(false),
+            retries: AtomicU32::new(0),
+            trace,
+        })
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        self.session.client()
+    }
+
+    /// How many requests were made again.
+    pub(crate) fn retry_count(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed).into()
+    }
+
+    /// The span that requests belong to which have none of their own.
+    pub(crate) fn trace(&self) -> Option<SpanContext> {
+        self.trace
+    }
+
+    /// The server's id; empty before it is known.
+    pub(crate) fn statement_id(&self) -> &str {
+        self.statement_id.get().map_or("", String::as_str)
+    }
+
+    /// Remembers the server's id, and carries out a wish to stop that came earlier.
+    pub(crate) fn identify(&self, statement_id: &str) {
+        if statement_id.is_empty() || self.statement_id.set(statement_id.to_owned()).is_err() {
+            return;
+        }
+        // Pairs with `request_stop`: whichever of id and wish comes second sees the first.
+        if *self.stop.borrow() != Stop::Not {
+            self.tell_server();
+        }
+    }
+
+    /// Remembers that the server needs no close.
+    pub(crate) fn mark_closed_by_server(&self) {
+        self.closed_by_server.store(true, Ordering::Release);
+    }
+
+    /// Cancels the run: at once for the caller, in the background for the server.
+    ///
+    /// # Errors
+    /// `InvalidState` when it has ended.
+    pub(crate) fn cancel(&self) -> Result<()> {
+        if self.ended.load(Ordering::Acquire) {
+            return Err(Error::invalid_state("nothing is running that could be cancelled"));
+        }
+        self.request_stop(Stop::Cancelled);
+        Ok(())
+    }
+
+    /// Ends the run because it took longer than `limit`.
+    pub(crate) fn time_out(&self, limit: Duration) {
+        self.request_stop(Stop::TimedOut(limit));
+    }
+
+    /// The result was read to its end: the server may forget it.
+    pub(crate) fn complete(&self) {
+        if self.end() && !self.closed_by_server.load(Ordering::Acquire) {
+            self.in_background(|session, id| async move { close(&session, &id).await });
+        }
+    }
+
+    /// The result will not be read on: the server shall stop working on it and forget it.
+    pub(crate) fn abandon(&self) {
+        if self.end() {
+            self.request_stop(Stop::Abandoned);
+        }
+    }
+
+    /// The server ended the statement without a result: there is nothing to tell it.
+    pub(crate) fn fail(&self) {
+        self.end();
+    }
+
+    /// Why the run shall not go on, if it shall not.
+    pub(crate) fn stopped(&self) -> Option<Error> {
+        let error = match *self.stop.borrow() {
+            Stop::Not => return None,
+            Stop::Cancelled | Stop::Abandoned => Error::cancelled(),
+            Stop::TimedOut(limit) => Error::new(
+                ErrorKind::Timeout,
+                ErrorCategory::StatementExecutionTimeout,
+                format!(
+                    "the statement took longer than {} s and was cancelled",
+                    limit.as_secs_f64()
+                ),
+            )
+            .with_sqlstate("57014"),
+        };
+        Some(error.with_statement_id(self.statement_id()))
+    }
+
+    /// Waits until the run shall stop, and says why.
+    pub(crate) async fn stop_requested(&self) -> Error {
+        let mut stop = self.stop.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = stop.wait_for(|stop| *stop != Stop::Not).await;
+        self.stopped().unwrap_or_else(Error::cancelled)
+    }
+
+    fn end(&self) -> bool {
+        !self.ended.swap(true, Ordering::AcqRel)
+    }
+
+    fn request_stop(&self, why: Stop) {
+        // The first reason is the one the caller is told.
+        self.stop.send_if_modified(|stop| {
+            let first = *stop == Stop::Not;
+            if first {
+                *stop = why;
+            }
+            first
+        });
+        if self.statement_id.get().is_some() {
+            self.tell_server();
+        }
+    }
+
+    fn tell_server(&self) {
+        if self.told.swap(true, Ordering::AcqRel) || self.closed_by_server.load(Ordering::Acquire) {
+            return;
+        }
+        self.in_background(|session, id| async move {
+            cancel(&session, &id).await;
+            close(&session, &id).await;
+        });
+    }
+
+    fn in_background<F, W>(&self, work: F)
+    where
+        F: FnOnce(Arc<Session>, String) -> W,
+        W: Future<Output = ()> + Send + 'static,
+    {
+        if let Some(id) = self.statement_id.get().filter(|_| !self.session.is_inherited()) {
+            self.session
+                .background()
+                .spawn(work(Arc::clone(&self.session), id.clone()));
+        }
+    }
+}
+
+async fn cancel(session: &Session, id: &str) {
+    tell(
+        session,
+        &operations::STATEMENT_CANCEL,
+        id,
+        &Method::POST,
+        &sea::cancel_path(id),
+    )
+    .await;
+}
+
+async fn close(session: &Session, id: &str) {
+    tell(
+        session,
+        &operations::STATEMENT_CLOSE,
+        id,
+        &Method::DELETE,
+        &sea::statement_path(id),
+    )
+    .await;
+}
+
+/// Makes a request about a statement whose outcome changes nothing here: telemetry is told, the caller is not.
+async fn tell(session: &Session, operation: &'static Operation, id: &str, method: &Method, path: &str) {
+    let root = observe::call(session.lease(), operation, id);
+    let call = Call::harmless(method, path).traced(root.context());
+    let outcome = session
+        .client()
+        .call::<(), IgnoredAny>(call, None, &AtomicU32::new(0))
+        .await;
+    observe::end(root, &outcome);
+}

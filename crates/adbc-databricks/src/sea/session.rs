@@ -1,0 +1,248 @@
+//! Opening and closing a session, and what belongs to a connection as long as anything of it lives.
+
+use std::fmt;
+use std::process;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use activity::{Id, SpanContext};
+use databricks_telemetry::{Lease, operations};
+use databricks_wire::sea::{self, CreateSessionRequest, CreateSessionResponse, ExecuteStatementRequest};
+use reqwest::Method;
+use serde::de::IgnoredAny;
+
+use super::background::Background;
+use crate::error::{Error, Result};
+use crate::http::{Call, Client};
+use crate::{observe, runtime};
+
+/// How long a session whose connection is gone waits for the cancels and closes of its statements before it is closed.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a connection's statements and tasks share. It does not keep the session open; [`OpenSession`] does.
+pub(crate) struct Session {
+    client: Arc<Client>,
+    /// Shared with whoever opens: closing a lease blocks, so the last share must not be dropped on a worker.
+    lease: Arc<Lease>,
+    /// The process that opened it. A forked child has the memory, and must not speak for its parent.
+    pid: u32,
+    /// `None` on a server without sessions; catalog and schema then travel with each statement.
+    id: Option<String>,
+    namespace: Mutex<Namespace>,
+    background: Background,
+    hybrid_refused: AtomicBool,
+    closed: AtomicBool,
+}
+
+/// Where names start.
+#[derive(Clone, Default)]
+pub(crate) struct Namespace {
+    pub(crate) catalog: Option<String>,
+    pub(crate) schema: Option<String>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Opens a session, or goes without where the server has none (404, 501). The attempt is recorded either way.
+    ///
+    /// # Errors
+    /// The server's refusal, or that it could not be reached.
+    pub(crate) async fn open(
+        client: Arc<Client>,
+        lease: Arc<Lease>,
+        namespace: Namespace,
+        trace: Option<SpanContext>,
+    ) -> Result<Self> {
+        let root = lease.root(&operations::CONNECTION_OPEN, trace);
+        let opened = create(&client, &namespace, root.context().or(trace)).await;
+        if let Some(id) = opened.as_ref().ok().and_then(|id| Id::new(id.as_ref()?).ok()) {
+            lease.session(id);
+        }
+        observe::end(root, &opened);
+        Ok(Self {
+            id: opened?,
+            client,
+            lease,
+            pid: process::id(),
+            namespace: Mutex::new(namespace),
+            background: Background::new(),
+            hybrid_refused: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// The server's id of the session; `None` on a server without sessions.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    pub(crate) fn background(&self) -> &Background {
+        &self.background
+    }
+
+    /// # Errors
+    /// `InvalidState` in a forked child: the connection, its sockets and its tasks are the parent's.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if self.is_inherited() {
+            return Err(Error::invalid_state(
+                "the connection was opened before a fork; open a new one in this process",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether this is a forked child's copy of a session.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.pid != process::id()
+    }
+
+    /// Whether this workspace refused the hybrid disposition before.
+    pub(crate) fn hybrid_refused(&self) -> bool {
+        self.hybrid_refused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn remember_hybrid_refused(&self) {
+        self.hybrid_refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Remembers where names start, for a server without sessions.
+    pub(crate) fn set_namespace(&self, change: impl FnOnce(&mut Namespace)) {
+        change(&mut self.namespace.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Where names start as far as the driver was told, if the server does not keep it.
+    pub(crate) fn own_namespace(&self) -> Option<Namespace> {
+        let namespace = || self.namespace.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.id.is_none().then(namespace)
+    }
+
+    /// Says in a request whose statement it is: a session and a namespace exclude one another.
+    pub(crate) fn address(&self, request: &mut ExecuteStatementRequest) {
+        request.warehouse_id.clone_from(&self.client.endpoint().warehouse_id);
+        request.session_id.clone_from(&self.id);
+        if let Some(namespace) = self.own_namespace() {
+            request.catalog = namespace.catalog;
+            request.schema = namespace.schema;
+        }
+    }
+
+    /// Waits for the cancels and closes of this session's statements (they are what keeps the server busy), then closes the
+    /// session on the server. Once, and best effort: the server closes idle sessions by itself.
+    async fn close(&self, deadline: Duration) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.background.idle(deadline).await;
+        let root = self.lease.root(&operations::CONNECTION_CLOSE, None);
+        let Some(id) = &self.id else { return };
+        let path = format!(
+            "{}?warehouse_id={}",
+            sea::session_path(id),
+            self.client.endpoint().warehouse_id
+        );
+        let retries = AtomicU32::new(0);
+        let call = Call::harmless(&Method::DELETE, &path).traced(root.context());
+        let deletion = self.client.call::<(), IgnoredAny>(call, None, &retries);
+        // A deletion that is cut off here may still arrive.
+        if let Ok(outcome) = tokio::time::timeout(deadline.max(Duration::from_millis(1)), deletion).await {
+            observe::end(root, &outcome);
+        }
+    }
+}
+
+/// The server's id of the new session.
+async fn create(client: &Client, namespace: &Namespace, trace: Option<SpanContext>) -> Result<Option<String>> {
+    let request = CreateSessionRequest {
+        warehouse_id: client.endpoint().warehouse_id.clone(),
+        catalog: namespace.catalog.clone(),
+        schema: namespace.schema.clone(),
+        ..CreateSessionRequest::default()
+    };
+    // A second session by a repeated request would only idle away; a first one is worth it.
+    let call = Call::harmless(&Method::POST, sea::SESSIONS_PATH).traced(trace);
+    match client
+        .call::<_, CreateSessionResponse>(call, Some(&request), &AtomicU32::new(0))
+        .await
+    {
+        Ok(answer) => Ok(Some(answer.session_id).filter(|id| !id.is_empty())),
+        Err(error) if means_no_sessions(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// 501, or a 404 for the endpoint itself. A 404 that names a missing resource means a wrong warehouse.
+fn means_no_sessions(error: &Error) -> bool {
+    match error.http_status() {
+        Some(501) => true,
+        Some(404) => error.error_code() != Some("RESOURCE_DOES_NOT_EXIST"),
+        _ => false,
+    }
+}
+
+/// Keeps a session open: the connection, its statements and its readers hold one together, and the last of them closes it.
+///
+/// Tasks hold the [`Session`] only, so that one which is just ending does not delay the close.
+#[derive(Debug)]
+pub(crate) struct OpenSession {
+    session: Arc<Session>,
+}
+
+impl OpenSession {
+    pub(crate) fn new(session: Session) -> Arc<Self> {
+        Arc::new(Self {
+            session: Arc::new(session),
+        })
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// The connection's part in closing: waits until the server has heard of everything so far, and closes the session
+    /// unless statements or readers still need it. Then delivers telemetry.
+    ///
+    /// # Blocking
+    /// At most twice `deadline`, and what closing the telemetry lease may take.
+    pub(crate) fn leave(self: Arc<Self>, deadline: Duration) {
+        let Some(last) = Arc::into_inner(self) else { return };
+        if last.session.is_inherited() {
+            return;
+        }
+        let session = Arc::clone(&last.session);
+        // An error could only be shown to someone who is leaving.
+        let _ = runtime::wait(async move {
+            session.close(deadline).await;
+            Ok(())
+        });
+        last.session.lease.close();
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        if self.session.closed.load(Ordering::Acquire) || self.session.is_inherited() {
+            return;
+        }
+        // Statements or readers outlived their connection. Nobody waits for them any more, and dropping must not block.
+        let session = Arc::clone(&self.session);
+        runtime::spawn(async move {
+            session.close(ORPHAN_PATIENCE).await;
+            // Closing a lease blocks: not on a worker.
+            let _ = tokio::task::spawn_blocking(move || session.lease.close()).await;
+        });
+    }
+}

@@ -1,0 +1,121 @@
+//! Where a command connects: a URL, the environment, or a workspace inside this process.
+
+use std::env;
+
+use adbc_core::options::{OptionDatabase, OptionValue};
+use databricks_local::Workspace;
+
+use crate::cli::{ConnectArgs, WorkspaceArgs};
+use crate::failure::Failure;
+
+/// A workspace to connect to.
+pub(crate) struct Target {
+    options: Vec<(OptionDatabase, OptionValue)>,
+    /// The workspace inside this process, kept alive for as long as somebody may connect.
+    _embedded: Option<Workspace>,
+}
+
+impl Target {
+    /// The URL, else `DATABRICKS_HOST` and its companions, else an embedded workspace.
+    pub(crate) fn resolve(connect: &ConnectArgs, workspace: &WorkspaceArgs) -> Result<Self, Failure> {
+        if let Some(options) = remote_options(connect)? {
+            return Ok(Self {
+                options,
+                _embedded: None,
+            });
+        }
+        let workspace = start(workspace, |builder| builder)?;
+        let mut options = vec![(OptionDatabase::Uri, OptionValue::String(workspace.uri()))];
+        options.extend(extra_options(connect));
+        Ok(Self {
+            options,
+            _embedded: Some(workspace),
+        })
+    }
+
+    /// A workspace that somebody else runs; refuses when none is named.
+    pub(crate) fn remote(connect: &ConnectArgs) -> Result<Self, Failure> {
+        let options = remote_options(connect)?.ok_or_else(|| {
+            Failure::Usage(
+                "no workspace to ask: start one with `dbsql serve` and pass its address with --url, or set DATABRICKS_HOST"
+                    .to_owned(),
+            )
+        })?;
+        Ok(Self {
+            options,
+            _embedded: None,
+        })
+    }
+
+    pub(crate) fn options(&self) -> Vec<(OptionDatabase, OptionValue)> {
+        self.options.clone()
+    }
+}
+
+/// Starts a local workspace with the settings of the command line.
+pub(crate) fn start(
+    args: &WorkspaceArgs,
+    more: impl FnOnce(databricks_local::WorkspaceBuilder) -> databricks_local::WorkspaceBuilder,
+) -> Result<Workspace, Failure> {
+    if !(args.scale_factor > 0.0 && args.scale_factor <= 100.0) {
+        return Err(Failure::Usage(format!(
+            "--scale-factor {} is not between 0 and 100",
+            args.scale_factor
+        )));
+    }
+    let mut builder = Workspace::builder().scale_factor(args.scale_factor);
+    if let Some(data) = &args.data {
+        if !data.is_dir() {
+            return Err(Failure::Usage(format!("--data {} is not a directory", data.display())));
+        }
+        builder = builder.data_dir(data.clone());
+    }
+    more(builder)
+        .start()
+        .map_err(|error| Failure::Local(format!("the local workspace did not start: {error}")))
+}
+
+fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, OptionValue)>>, Failure> {
+    let mut options = Vec::new();
+    if let Some(url) = &connect.url {
+        options.push((OptionDatabase::Uri, OptionValue::String(url.clone())));
+    } else if let Some(host) = variable("DATABRICKS_HOST") {
+        options.push((option("databricks.host"), OptionValue::String(host)));
+        match (variable("DATABRICKS_HTTP_PATH"), variable("DATABRICKS_WAREHOUSE_ID")) {
+            (Some(path), _) => options.push((option("databricks.http_path"), OptionValue::String(path))),
+            (None, Some(id)) => options.push((option("databricks.warehouse_id"), OptionValue::String(id))),
+            (None, None) => {
+                return Err(Failure::Usage(
+                    "DATABRICKS_HOST is set, but neither DATABRICKS_HTTP_PATH nor DATABRICKS_WAREHOUSE_ID says which warehouse"
+                        .to_owned(),
+                ));
+            }
+        }
+    } else {
+        return Ok(None);
+    }
+    let url_has_password = connect.url.as_deref().is_some_and(|url| url.contains('@'));
+    if let Some(token) = connect.token.as_ref().filter(|_| !url_has_password) {
+        options.push((
+            option("databricks.access_token"),
+            OptionValue::String(token.expose().to_owned()),
+        ));
+    }
+    options.extend(extra_options(connect));
+    Ok(Some(options))
+}
+
+fn extra_options(connect: &ConnectArgs) -> impl Iterator<Item = (OptionDatabase, OptionValue)> + '_ {
+    connect
+        .options
+        .iter()
+        .map(|pair| (option(&pair.key), OptionValue::String(pair.value.clone())))
+}
+
+fn option(key: &str) -> OptionDatabase {
+    OptionDatabase::from(key)
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,123 @@
+//! Suites that a Databricks SQL workspace and this driver must pass together, over real sockets.
+//!
+//! Each file under `tests/` is one sentence. This library holds what they share: a small workspace, connections to it, and the
+//! telemetry that its inbox received, as JSON.
+
+use std::time::Duration;
+
+use adbc_core::error::Error as AdbcError;
+use adbc_core::options::{OptionDatabase, OptionValue};
+use adbc_core::{Connection as _, Database as _, Driver as _, Statement as _};
+use adbc_databricks::{Connection, Database, Driver};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use databricks_local::{Workspace, WorkspaceBuilder};
+use serde_json::Value;
+
+/// How long a test waits for telemetry that must come. Generous: it bounds a failure, not a success.
+pub const DELIVERY: Duration = Duration::from_secs(20);
+
+/// A workspace small enough for an unoptimised build: 60,175 line items, chunks of 256 KiB.
+pub fn workspace() -> Workspace {
+    start(|builder| builder)
+}
+
+/// The same with other settings.
+pub fn start(settings: impl FnOnce(WorkspaceBuilder) -> WorkspaceBuilder) -> Workspace {
+    let builder = Workspace::builder().scale_factor(0.01).chunk_bytes(256 << 10);
+    settings(builder).start().expect("a workspace on a free port")
+}
+
+/// A database with the workspace's URI and these options.
+pub fn database(workspace: &Workspace, options: &[(&str, &str)]) -> Result<Database, AdbcError> {
+    let mut all = vec![(OptionDatabase::Uri, OptionValue::String(workspace.uri()))];
+    all.extend(
+        options
+            .iter()
+            .map(|(key, value)| (OptionDatabase::from(*key), OptionValue::String((*value).to_owned()))),
+    );
+    Driver.new_database_with_opts(all)
+}
+
+/// A connection to the workspace; telemetry as the workspace's feature flag says.
+pub fn connect(workspace: &Workspace) -> Connection {
+    connect_with(workspace, &[]).expect("a connection")
+}
+
+/// A connection with these options.
+///
+/// # Errors
+/// What the driver says of the options or the workspace.
+pub fn connect_with(workspace: &Workspace, options: &[(&str, &str)]) -> Result<Connection, AdbcError> {
+    database(workspace, options)?.new_connection()
+}
+
+/// All rows of a query, as one batch.
+///
+/// # Errors
+/// What the driver or its reader says.
+pub fn query(connection: &mut Connection, sql: &str) -> Result<RecordBatch, AdbcError> {
+    let mut statement = connection.new_statement()?;
+    statement.set_sql_query(sql)?;
+    let reader = statement.execute()?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|error| match error {
+        arrow::error::ArrowError::ExternalError(source) => match source.downcast::<adbc_databricks::Error>() {
+            Ok(error) => AdbcError::from(*error),
+            Err(source) => AdbcError::with_message_and_status(source.to_string(), adbc_core::error::Status::Internal),
+        },
+        other => AdbcError::with_message_and_status(other.to_string(), adbc_core::error::Status::Internal),
+    })?;
+    Ok(concat_batches(&schema, &batches)?)
+}
+
+/// The first row of a query's only column, as text.
+pub fn scalar(connection: &mut Connection, sql: &str) -> String {
+    let batch = query(connection, sql).expect("a result");
+    arrow::util::display::array_value_to_string(batch.column(0), 0).expect("a cell")
+}
+
+/// The logs in the inbox once it has `count` of them, oldest first. Panics when they do not come.
+pub fn logs(workspace: &Workspace, count: usize) -> Vec<Value> {
+    assert!(
+        workspace.wait_for_telemetry(count, DELIVERY),
+        "{} of {count} records came: {:#?}",
+        workspace.telemetry().len(),
+        workspace
+            .telemetry()
+            .iter()
+            .map(|record| record.log.to_string())
+            .collect::<Vec<_>>()
+    );
+    workspace
+        .telemetry()
+        .into_iter()
+        .map(|record| {
+            assert!(
+                record.violations.is_empty(),
+                "{:?} in {}",
+                record.violations,
+                record.log
+            );
+            record.log["entry"]["sql_driver_log"].clone()
+        })
+        .collect()
+}
+
+/// The logs whose operation type is `operation`.
+pub fn of_type<'a>(logs: &'a [Value], operation: &str) -> Vec<&'a Value> {
+    logs.iter()
+        .filter(|log| log["sql_operation"]["operation_detail"]["operation_type"] == operation)
+        .collect()
+}
+
+/// The logs of executed statements, whether they were polled or not.
+pub fn statements(logs: &[Value]) -> Vec<&Value> {
+    logs.iter()
+        .filter(|log| {
+            log["sql_operation"]["operation_detail"]["operation_type"]
+                .as_str()
+                .is_some_and(|operation| operation.starts_with("EXECUTE_STATEMENT"))
+        })
+        .collect()
+}

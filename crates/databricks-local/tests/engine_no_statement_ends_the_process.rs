@@ -19,7 +19,10 @@ async fn deep_statements_are_refused_or_answered() {
         let error = try_run(&session, sql, &[]).await.unwrap_err();
         assert!(["0A000", "42601"].contains(&error.sql_state), "{error}");
     }
-    let long = format!("SELECT count(*) FROM samples.tpch.nation WHERE {} false", "n_nationkey + 1 = 7 OR ".repeat(500));
+    let long = format!(
+        "SELECT count(*) FROM samples.tpch.nation WHERE {} false",
+        "n_nationkey + 1 = 7 OR ".repeat(500)
+    );
     assert_eq!(try_run(&session, &long, &[]).await.unwrap().rows, text(&[&["1"]]));
     let sum = format!("SELECT max(n_nationkey{}) FROM samples.tpch.nation", " + 1".repeat(60));
     assert_eq!(try_run(&session, &sum, &[]).await.unwrap().rows, text(&[&["84"]]));
@@ -29,13 +32,49 @@ async fn deep_statements_are_refused_or_answered() {
 async fn odd_statements_are_errors() {
     let session = session();
     for sql in [
-        "", ";", ";;", "\u{0}", "\u{feff}", "SHOW", "SHOW TABLES IN `", "SHOW TABLES IN ``.", "USE ``", "USE a.b.c.d", "SELECT * FROM ``",
-        "SELECT :", "SELECT :1", "SELECT $1", "SELECT @a", "SELECT ?::INT", "DESCRIBE", "DESCRIBE QUERY", "DESCRIBE QUERY SELECT",
-        "DESCRIBE QUERY DROP TABLE t", "EXPLAIN", "EXPLAIN DROP TABLE t", "EXPLAIN DELETE FROM t", "CREATE TABLE", "CREATE TABLE t USING",
-        "CREATE TABLE t (a MAP<", "CREATE TABLE t (a NOSUCH)", "CREATE TABLE t (a DECIMAL(99,2))", "INSERT INTO", "INSERT INTO t",
-        "UPDATE t", "DELETE", "DROP", "COPY (SELECT 1) TO '/tmp/x.csv'", "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
-        "SELECT * FROM '/etc/passwd'", "CREATE DATABASE x LOCATION '/tmp'", "PREPARE p AS SELECT 1", "EXECUTE p", "SELECT 'a' 'b' 'c' FROM",
-        "SELECT INTERVAL 'x' DAY TO SECOND", "SELECT date_format(now(), 'QQQQ')", "SELECT 1 LIMIT -1",
+        "",
+        ";",
+        ";;",
+        "\u{0}",
+        "\u{feff}",
+        "SHOW",
+        "SHOW TABLES IN `",
+        "SHOW TABLES IN ``.",
+        "USE ``",
+        "USE a.b.c.d",
+        "SELECT * FROM ``",
+        "SELECT :",
+        "SELECT :1",
+        "SELECT $1",
+        "SELECT @a",
+        "SELECT ?::INT",
+        "DESCRIBE",
+        "DESCRIBE QUERY",
+        "DESCRIBE QUERY SELECT",
+        "DESCRIBE QUERY DROP TABLE t",
+        "EXPLAIN",
+        "EXPLAIN DROP TABLE t",
+        "EXPLAIN DELETE FROM t",
+        "CREATE TABLE",
+        "CREATE TABLE t USING",
+        "CREATE TABLE t (a MAP<",
+        "CREATE TABLE t (a NOSUCH)",
+        "CREATE TABLE t (a DECIMAL(99,2))",
+        "INSERT INTO",
+        "INSERT INTO t",
+        "UPDATE t",
+        "DELETE",
+        "DROP",
+        "COPY (SELECT 1) TO '/tmp/x.csv'",
+        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+        "SELECT * FROM '/etc/passwd'",
+        "CREATE DATABASE x LOCATION '/tmp'",
+        "PREPARE p AS SELECT 1",
+        "EXECUTE p",
+        "SELECT 'a' 'b' 'c' FROM",
+        "SELECT INTERVAL 'x' DAY TO SECOND",
+        "SELECT date_format(now(), 'QQQQ')",
+        "SELECT 1 LIMIT -1",
     ] {
         let error = try_run(&session, sql, &[]).await.expect_err(sql);
         assert_ne!(error.class, "INTERNAL_ERROR", "{sql}: {error}");

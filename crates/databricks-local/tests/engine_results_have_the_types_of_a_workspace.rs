@@ -186,6 +186,11 @@ async fn arithmetic_has_the_types_of_spark() {
             "1.500000",
         ),
         ("SELECT sum(CAST(1 AS INT)) AS x FROM range(4)", "x BIGINT", "4"),
+        (
+            "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT sum(n) AS x FROM r",
+            "x BIGINT",
+            "15",
+        ),
         ("SELECT array(10, 20)[0] AS x", "x INT", "10"),
         ("SELECT map('k', 1)['k'] AS x", "x INT", "1"),
     ] {

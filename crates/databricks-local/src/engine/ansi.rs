@@ -33,12 +33,16 @@ pub(crate) fn functions() -> Vec<Arc<ScalarUDF>> {
 
 /// Rewrites a plan as it comes from the planner, before the optimizer and its coercions see it.
 pub(crate) fn apply(plan: LogicalPlan, ansi: bool) -> Result<LogicalPlan> {
-    let rewriter = Rewriter { ansi };
+    // The two sides of a recursion must keep the type that they agreed on.
+    let narrow = !plan.exists(|plan| Ok(matches!(plan, LogicalPlan::RecursiveQuery(_))))?;
+    let rewriter = Rewriter { ansi, narrow };
     Ok(plan.transform_up_with_subqueries(|plan| rewriter.plan(plan))?.data)
 }
 
 struct Rewriter {
     ansi: bool,
+    /// Whether integer literals that fit become INT.
+    narrow: bool,
 }
 
 impl Rewriter {
@@ -50,7 +54,7 @@ impl Rewriter {
             LogicalPlan::Union(union) => Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(
                 union.inputs,
             )?))),
-            LogicalPlan::Values(values) => narrowed_values(values),
+            LogicalPlan::Values(values) if self.narrow => narrowed_values(values),
             plan => {
                 let schema = merge_schema(&plan.inputs());
                 let names = NamePreserver::new(&plan);
@@ -67,7 +71,7 @@ impl Rewriter {
 
     fn expr(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         match expr {
-            Expr::Literal(ScalarValue::Int64(Some(_)), _) => {
+            Expr::Literal(ScalarValue::Int64(Some(_)), _) if self.narrow => {
                 Ok(narrowed(&expr).map_or_else(|| Transformed::no(expr), Transformed::yes))
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) if func.inner().is::<Divide>() => {

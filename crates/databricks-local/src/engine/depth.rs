@@ -30,7 +30,9 @@ pub(crate) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
             Token::Word(word) => match word.keyword {
                 Keyword::AND | Keyword::OR => level.junction(),
                 Keyword::EXCEPT | Keyword::INTERSECT | Keyword::JOIN | Keyword::UNION => level.steps += OPERATOR,
-                Keyword::IS | Keyword::LIKE | Keyword::ILIKE | Keyword::RLIKE | Keyword::DIV => level.operators += OPERATOR,
+                Keyword::IS | Keyword::LIKE | Keyword::ILIKE | Keyword::RLIKE | Keyword::DIV => {
+                    level.operators += OPERATOR
+                }
                 Keyword::SELECT
                 | Keyword::FROM
                 | Keyword::WHERE
@@ -96,7 +98,9 @@ impl Level {
     }
 
     fn depth(&self) -> usize {
-        self.item.max(self.junctions + self.condition.max(self.operators + self.inner)) + self.steps
+        self.item
+            .max(self.junctions + self.condition.max(self.operators + self.inner))
+            + self.steps
     }
 
     fn finish(self) -> usize {
@@ -116,17 +120,27 @@ mod tests {
 
     #[test]
     fn long_is_not_deep() {
-        assert!(!is_deep(&format!("INSERT INTO t VALUES {}", "(-1, 2 * 3, 'x'), ".repeat(5_000))));
+        assert!(!is_deep(&format!(
+            "INSERT INTO t VALUES {}",
+            "(-1, 2 * 3, 'x'), ".repeat(5_000)
+        )));
         assert!(!is_deep(&format!("SELECT {} 1 FROM t", "a + b * c, ".repeat(5_000))));
         assert!(!is_deep(&format!("SELECT 1 WHERE {} true", "a = 1 OR ".repeat(1_900))));
-        assert!(!is_deep(&format!("SELECT CASE {} END", "WHEN a + 1 = 2 THEN b || c ".repeat(5_000))));
+        assert!(!is_deep(&format!(
+            "SELECT CASE {} END",
+            "WHEN a + 1 = 2 THEN b || c ".repeat(5_000)
+        )));
     }
 
     #[test]
     fn deep_is_deep_however_it_is_written() {
         assert!(is_deep(&format!("SELECT 1{}", " + 1".repeat(300))));
         assert!(is_deep(&format!("SELECT 1 WHERE {} true", "a = 1 OR ".repeat(2_100))));
-        assert!(is_deep(&format!("SELECT {}1{}", "1 + 1 + 1 + 1 + 1 + 1 + f(".repeat(45), ")".repeat(45))));
+        assert!(is_deep(&format!(
+            "SELECT {}1{}",
+            "1 + 1 + 1 + 1 + 1 + 1 + f(".repeat(45),
+            ")".repeat(45)
+        )));
         assert!(is_deep(&format!("SELECT 1{}", " UNION SELECT 1".repeat(300))));
         assert!(is_deep(&format!("SELECT x{}", "::INT".repeat(300))));
     }

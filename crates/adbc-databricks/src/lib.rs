@@ -20,6 +20,9 @@
 //! The interface is blocking, as ADBC is; the work is done by an async core on one runtime per process. The driver can be used
 //! from inside another tokio runtime, where its calls block the calling thread.
 //!
+//! Every operation is an activity of [`SOURCE`]: whoever registers an [`activity::Listener`] there sees them all, beside the driver's
+//! own telemetry and without changing it.
+//!
 //! [`options`] lists everything that can be set. [`Error`] is what goes wrong, and travels inside the
 //! [`ArrowError::ExternalError`](arrow_schema::ArrowError::ExternalError) of a failing reader.
 
@@ -45,7 +48,7 @@ mod uri;
 pub use cancel::CancelHandle;
 pub use connection::Connection;
 pub use database::Database;
-pub use databricks_telemetry::ErrorCategory;
+pub use databricks_telemetry::{ErrorCategory, SOURCE};
 pub use driver::Driver;
 pub use error::{Error, ErrorKind, Result};
 pub use statement::Statement;

@@ -56,6 +56,25 @@ pub(crate) struct QueryArgs {
     /// Afterwards show the telemetry records of this run, as the workspace's inbox received them.
     #[arg(long)]
     pub(crate) telemetry: bool,
+
+    #[command(flatten)]
+    pub(crate) trace: TraceArgs,
+}
+
+/// Local diagnostics: what the driver did, seen through its activities. Nothing of it leaves this machine.
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// Show each operation of the driver as a tree on standard error.
+    #[arg(long)]
+    pub(crate) trace: bool,
+
+    /// Append each operation as a line of JSON to files in this directory, readable by you alone.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) trace_dir: Option<PathBuf>,
+
+    /// Let traces contain free text such as the SQL and the server's address.
+    #[arg(long)]
+    pub(crate) trace_text: bool,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod serve;
 mod session;
 mod target;
 mod telemetry;
+mod trace;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,7 @@ use crate::progress::Progress;
 use crate::session::Session;
 use crate::target::Target;
 use crate::telemetry;
+use crate::trace::Trace;
 
 pub(crate) fn run(args: QueryArgs) -> Result<(), Failure> {
     if args.format.is_binary() && args.output.is_none() && io::stdout().is_terminal() {
@@ -32,6 +33,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<(), Failure> {
         sql => sql.to_owned(),
     };
     let interrupt = Interrupt::listen()?;
+    let trace = Trace::start(&args.trace)?;
     let target = Target::resolve(&args.connect, &args.workspace)?;
 
     let mut run = Run {
@@ -39,6 +41,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<(), Failure> {
         interrupt,
     };
     let outcome = run.execute(&args, &target, &sql);
+    drop(trace);
     // The connection is closed by now, and its close has delivered the telemetry.
     if args.telemetry {
         telemetry::show_run(&target, run.session_id.as_deref())?;

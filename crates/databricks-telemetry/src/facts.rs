@@ -139,12 +139,12 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Which connections share a worker, a breaker and a flag: the same workspace as the same user.
+/// Which connections share a worker and a breaker: the same workspace as the same user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Endpoint {
     host: String,
     org_id: Option<i64>,
-    identity: Identity,
+    pub(crate) identity: Identity,
 }
 
 impl Endpoint {

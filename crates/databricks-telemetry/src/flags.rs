@@ -1,5 +1,9 @@
 //! What the workspace's feature flag says, remembered per host beyond the life of a connection.
 //!
+//! An answer holds for its time and is then asked for anew, a no and a failure as much as a yes. It is shared by all
+//! users of the host, except for a refusal of credentials (401, 403), which says nothing about anybody else's: that is
+//! remembered for its own user only.
+//!
 //! One question is under way per host at any time, whoever asks; the others wait for its answer. Nobody who opens a
 //! connection ever waits: [`FlagCache::peek`] looks, and only the telemetry worker calls [`FlagCache::resolve`].
 
@@ -11,6 +15,7 @@ use std::time::{Duration, Instant};
 use databricks_wire::flags::FeatureFlags;
 
 use crate::enable::Flag;
+use crate::facts::Identity;
 use crate::transport::FlagOutcome;
 
 /// The client type under which the workspace is asked for flags.
@@ -25,41 +30,56 @@ pub const SHORTEST_TTL: Duration = Duration::from_secs(60);
 /// The longest time for which an answer holds.
 pub const LONGEST_TTL: Duration = Duration::from_secs(3600);
 
-/// Hosts remembered. With more, the answer that would expire first is forgotten.
+/// Hosts remembered, and refused credentials. With more, the answer that would expire first is forgotten.
 const CAPACITY: usize = 256;
+
+/// Tells the time by which answers expire.
+pub type Clock = fn() -> Instant;
+
+/// What is known of a flag, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// The flag.
+    pub flag: Flag,
+    /// From when on the answer holds no more.
+    pub until: Instant,
+}
 
 /// The answers of all hosts.
 #[derive(Debug, Default)]
 pub struct FlagCache {
-    hosts: Mutex<HashMap<String, Slot>>,
+    answers: Mutex<Answers>,
     answered: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Answers {
+    hosts: HashMap<String, Slot>,
+    /// Whose credentials a host refused, and until when that holds.
+    refused: HashMap<(String, Identity), Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Slot {
     /// Somebody is asking.
     Asking,
-    /// The answer holds until the instant.
-    Known { flag: Flag, until: Instant },
+    Known(Answer),
 }
 
 impl FlagCache {
-    /// What is known of `key`'s flag at `now`, without asking anybody: [`Flag::NotAsked`] if nothing is, or not any
+    /// What `asker` knows of `key`'s flag at `now`, without asking anybody: `None` if that is nothing, or nothing any
     /// more.
     ///
     /// # Blocking
     /// Never longer than another thread's look.
-    pub fn peek(&self, key: &str, now: Instant) -> Flag {
-        match self.lock().get(key) {
-            Some(Slot::Known { flag, until }) if now < *until => *flag,
-            _ => Flag::NotAsked,
-        }
+    pub fn peek(&self, key: &str, asker: Identity, now: Instant) -> Option<Answer> {
+        self.lock().known(key, asker, now)
     }
 
-    /// What `key`'s flag is, asking through `fetch` if that is not known at `now`.
+    /// What `key`'s flag is, asking through `fetch`, with the credentials of `asker`, if that is not known.
     ///
-    /// `name` is the flag looked for. The answer is [`Flag::Failed`] when somebody else's question is not answered by
-    /// `deadline`, or when `fetch` fails or panics.
+    /// `name` is the flag looked for. The answer is [`Flag::Failed`] when `fetch` fails or panics; and also, but not
+    /// for longer than this once, when somebody else's question is not answered by `deadline`, a time of `clock`.
     ///
     /// # Blocking
     /// For as long as `fetch` takes, or until `deadline` for somebody else's `fetch`. Two calls with the same key never
@@ -67,44 +87,105 @@ impl FlagCache {
     pub fn resolve(
         &self,
         key: &str,
+        asker: Identity,
         name: &str,
         clock: impl Fn() -> Instant,
         deadline: Instant,
         fetch: impl FnOnce() -> FlagOutcome,
-    ) -> Flag {
-        let mut hosts = self.lock();
+    ) -> Answer {
+        let mut answers = self.lock();
         loop {
-            match hosts.get(key) {
-                Some(Slot::Known { flag, until }) if clock() < *until => return *flag,
-                Some(Slot::Asking) => {
-                    let left = deadline.saturating_duration_since(clock());
-                    if left.is_zero() {
-                        return Flag::Failed;
-                    }
-                    hosts = self
-                        .answered
-                        .wait_timeout(hosts, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0;
-                }
-                _ => break,
+            let now = clock();
+            if let Some(answer) = answers.known(key, asker, now) {
+                return answer;
             }
+            if !matches!(answers.hosts.get(key), Some(Slot::Asking)) {
+                break;
+            }
+            let left = deadline.saturating_duration_since(now);
+            if left.is_zero() {
+                return Answer {
+                    flag: Flag::Failed,
+                    until: now,
+                };
+            }
+            answers = self
+                .answered
+                .wait_timeout(answers, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
-        make_room(&mut hosts);
-        hosts.insert(key.to_owned(), Slot::Asking);
-        drop(hosts);
+        answers.ask(key);
+        drop(answers);
 
         let outcome = catch_unwind(AssertUnwindSafe(fetch)).unwrap_or(FlagOutcome::Unavailable);
         let (flag, ttl) = read(&outcome, name);
 
-        let until = clock() + ttl;
-        self.lock().insert(key.to_owned(), Slot::Known { flag, until });
+        let now = clock();
+        let answer = Answer { flag, until: now + ttl };
+        let mut answers = self.lock();
+        if matches!(outcome, FlagOutcome::Refused { status: 401 | 403 }) {
+            answers.refuse(key, asker, answer.until, now);
+        } else {
+            answers.hosts.insert(key.to_owned(), Slot::Known(answer));
+        }
+        drop(answers);
         self.answered.notify_all();
-        flag
+        answer
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answers {
+    /// The host's answer to anybody, else its refusal of `asker`.
+    fn known(&self, key: &str, asker: Identity, now: Instant) -> Option<Answer> {
+        let shared = match self.hosts.get(key) {
+            Some(Slot::Known(answer)) => Some(*answer),
+            Some(Slot::Asking) | None => None,
+        };
+        let own = || {
+            let until = *self.refused.get(&(key.to_owned(), asker))?;
+            Some(Answer {
+                flag: Flag::Failed,
+                until,
+            })
+        };
+        let holds = |answer: &Answer| now < answer.until;
+        shared.filter(holds).or_else(|| own().filter(holds))
+    }
+
+    /// Notes that somebody asks.
+    fn ask(&mut self, key: &str) {
+        if self.hosts.len() >= CAPACITY && !self.hosts.contains_key(key) {
+            let soonest = self
+                .hosts
+                .iter()
+                .filter_map(|(key, slot)| match slot {
+                    Slot::Known(answer) => Some((answer.until, key.clone())),
+                    Slot::Asking => None,
+                })
+                .min();
+            if let Some((_, key)) = soonest {
+                self.hosts.remove(&key);
+            }
+        }
+        self.hosts.insert(key.to_owned(), Slot::Asking);
+    }
+
+    /// Notes that the host refused the credentials of the one who asked. The others are to ask for themselves.
+    fn refuse(&mut self, key: &str, asker: Identity, until: Instant, now: Instant) {
+        self.hosts.remove(key);
+        self.refused.retain(|_, until| now < *until);
+        if self.refused.len() >= CAPACITY {
+            let soonest = self.refused.iter().min_by_key(|(_, until)| **until);
+            if let Some(whose) = soonest.map(|(whose, _)| whose.clone()) {
+                self.refused.remove(&whose);
+            }
+        }
+        self.refused.insert((key.to_owned(), asker), until);
     }
 }
 
@@ -123,22 +204,6 @@ fn read(outcome: &FlagOutcome, name: &str) -> (Flag, Duration) {
         (Flag::On, said.unwrap_or(DEFAULT_TTL))
     } else {
         (Flag::Off, said.unwrap_or(SHORTEST_TTL))
-    }
-}
-
-fn make_room(hosts: &mut HashMap<String, Slot>) {
-    if hosts.len() < CAPACITY {
-        return;
-    }
-    let soonest = hosts
-        .iter()
-        .filter_map(|(key, slot)| match slot {
-            Slot::Known { until, .. } => Some((*until, key.clone())),
-            Slot::Asking => None,
-        })
-        .min();
-    if let Some((_, key)) = soonest {
-        hosts.remove(&key);
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::breaker::{Breaker, Policy};
 use crate::export::{SharedBreaker, lock};
 use crate::facts::Endpoint;
-use crate::flags::FlagCache;
+use crate::flags::{Clock, FlagCache};
 use crate::hub::{Hub, HubKey};
 use crate::listener::Listening;
 use crate::queue::Budget;
@@ -80,7 +80,7 @@ impl Process {
     }
 
     /// The hub for `key`, held until [`release`](Process::release); `None` when there are too many.
-    pub(crate) fn hold(&'static self, key: &HubKey) -> Option<Arc<Hub>> {
+    pub(crate) fn hold(&'static self, key: &HubKey, clock: Clock) -> Option<Arc<Hub>> {
         let mut hubs = self.hubs();
         if hubs.len() >= HUBS && !hubs.contains_key(key) {
             return None;
@@ -88,7 +88,7 @@ impl Process {
         let shared = hubs.entry(key.clone()).or_insert_with(|| {
             let breaker = key.settings.policy.map(|policy| self.breaker(&key.endpoint, policy));
             Shared {
-                hub: Arc::new(Hub::new(key.clone(), self, breaker)),
+                hub: Arc::new(Hub::new(key.clone(), self, breaker, clock)),
                 leases: 0,
             }
         });

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::enable::{Decision, Flag, Verdict};
 use crate::event::Event;
 use crate::export::{SharedBreaker, lock};
 use crate::facts::Endpoint;
-use crate::flags::bare_version;
+use crate::flags::{Answer, Clock, bare_version};
 use crate::hosts::Process;
 use crate::queue::{HOST_BYTES, PENDING_ENTRIES, Queue};
 use crate::stats::{Counter, Counters, DropReason, Stats};
@@ -29,6 +29,10 @@ use crate::worker;
 const GRACE: Duration = Duration::from_secs(1);
 /// How long closing waits for a worker that has nothing to do but to drop its records.
 const MOMENT: Duration = Duration::from_millis(100);
+
+/// The bits of a hub's answer that hold the flag.
+const FLAG_BITS: u32 = 2;
+const FLAG_MASK: u64 = (1 << FLAG_BITS) - 1;
 
 /// Which connections share a hub. The settings are part of it, so that each connection's are obeyed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,7 +47,7 @@ impl HubKey {
         databricks_wire::flags::path(&self.settings.flag.client_type, bare_version(DRIVER_VERSION))
     }
 
-    /// Under what the flag's answer is remembered: the workspace and the question, whoever asks.
+    /// Under what the flag's answer is remembered: the workspace and the question. Who asks is told beside it.
     pub(crate) fn flag_key(&self) -> String {
         format!(
             "{} {} {}",
@@ -86,8 +90,14 @@ pub(crate) struct Hub {
     pub(crate) process: &'static Process,
     pub(crate) counters: Arc<Counters>,
     pub(crate) breaker: Option<SharedBreaker>,
-    /// What the worker, or the cache at attach, knows of the flag; a [`Flag`] as its index in [`Flag::ALL`].
-    flag: AtomicU8,
+    /// By what the flag's answer expires: the clock of the first connection.
+    pub(crate) clock: Clock,
+    /// When it was made, by that clock.
+    born: Instant,
+    /// What the worker, or the cache at attach, knows of the flag: in the lowest bits a [`Flag`] as its index in
+    /// [`Flag::ALL`], above them the nanoseconds from `born` until that holds no more. One word, so that whoever
+    /// starts a root reads both with one load.
+    answer: AtomicU64,
     pub(crate) state: Mutex<State>,
     /// The worker waits here for work, and between retries.
     pub(crate) wake: Condvar,
@@ -124,7 +134,7 @@ enum Worker {
 }
 
 impl Hub {
-    pub(crate) fn new(key: HubKey, process: &'static Process, breaker: Option<SharedBreaker>) -> Self {
+    pub(crate) fn new(key: HubKey, process: &'static Process, breaker: Option<SharedBreaker>, clock: Clock) -> Self {
         let counters = Arc::new(Counters::part_of(Arc::clone(&process.counters)));
         let state = State {
             queue: Queue::new(Arc::clone(&process.budget)),
@@ -142,23 +152,38 @@ impl Hub {
             process,
             counters,
             breaker,
-            flag: AtomicU8::new(Flag::NotAsked as u8),
+            clock,
+            born: clock(),
+            answer: AtomicU64::new(Flag::NotAsked as u64),
             state: Mutex::new(state),
             wake: Condvar::new(),
             done: Condvar::new(),
         }
     }
 
-    /// What is known of the workspace's flag.
+    /// What is known of the workspace's flag: after its time an answer other than yes is as good as none, so that the
+    /// next record makes the worker ask again.
+    ///
+    /// A yes stays one until the worker learns otherwise: it asks again before it sends anything, and until then there
+    /// is no reason to keep fewer records.
     pub(crate) fn flag(&self) -> Flag {
-        Flag::ALL
-            .get(usize::from(self.flag.load(Ordering::Relaxed)))
-            .copied()
-            .unwrap_or(Flag::NotAsked)
+        let answer = self.answer.load(Ordering::Relaxed);
+        let index = usize::try_from(answer & FLAG_MASK).unwrap_or(usize::MAX);
+        let flag = Flag::ALL.get(index).copied().unwrap_or(Flag::NotAsked);
+        let holds = || (self.clock)().saturating_duration_since(self.born) < Duration::from_nanos(answer >> FLAG_BITS);
+        if flag == Flag::On || holds() {
+            flag
+        } else {
+            Flag::NotAsked
+        }
     }
 
-    pub(crate) fn set_flag(&self, flag: Flag) {
-        self.flag.store(flag as u8, Ordering::Relaxed);
+    /// Takes note of an answer.
+    pub(crate) fn learn(&self, answer: Answer) {
+        let holds = answer.until.saturating_duration_since(self.born).as_nanos();
+        let holds = u64::try_from(holds).unwrap_or(u64::MAX).min(u64::MAX >> FLAG_BITS);
+        self.answer
+            .store(holds << FLAG_BITS | answer.flag as u64, Ordering::Relaxed);
     }
 
     /// Adds a connection's way to the workspace; gives the number by which it goes.

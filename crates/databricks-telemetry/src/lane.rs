@@ -77,7 +77,12 @@ impl Lane {
 
     /// Whether records are sent, as far as is known now.
     pub(crate) fn decision(&self) -> Decision {
-        self.inputs.decide(self.hub.flag())
+        let decision = self.inputs.decide(Flag::NotAsked);
+        if decision.is_up_to_the_flag() {
+            self.inputs.decide(self.hub.flag())
+        } else {
+            decision
+        }
     }
 
     /// Hands a completed record on.

@@ -10,6 +10,7 @@ use activity::{Activity, Id, Level, Operation, SpanContext};
 use crate::config::Config;
 use crate::enable::{Decision, Environment, Flag, Reason, Verdict};
 use crate::facts::{ConnectionFacts, Endpoint};
+use crate::flags::Clock;
 use crate::hosts;
 use crate::hub::{HubKey, Settings};
 use crate::lane::{Lane, LaneInputs};
@@ -28,7 +29,8 @@ impl Telemetry {
     ///
     /// Whether telemetry is on is decided here, from the user's options and the environment of the process, and where
     /// these leave it to the workspace's feature flag, from the answer remembered for the host. If there is none, the
-    /// flag is asked for in the background once there is a record to send.
+    /// flag is asked for in the background once there is a record to send. A refusal of the user's holds for as long
+    /// as the connection; an answer of the workspace's for its own time, and is then asked for again in the same way.
     ///
     /// `transport` is held until the lease is closed, and must not itself hold the lease.
     ///
@@ -45,7 +47,19 @@ impl Telemetry {
         config: Config,
         transport: Arc<dyn Transport>,
     ) -> Lease {
-        Lease::new(environment, Arc::new(facts), Arc::new(config), transport, None)
+        Self::attach_at(Instant::now, environment, facts, config, transport)
+    }
+
+    /// As [`attach_in`](Telemetry::attach_in), with a clock of the caller's, by which the flag's answer expires.
+    /// Connections that share a worker go by the clock of the first of them.
+    pub fn attach_at(
+        clock: Clock,
+        environment: Environment,
+        facts: ConnectionFacts,
+        config: Config,
+        transport: Arc<dyn Transport>,
+    ) -> Lease {
+        Lease::new(clock, environment, Arc::new(facts), Arc::new(config), transport, None)
     }
 
     /// The counters of the whole process.
@@ -59,6 +73,7 @@ impl Telemetry {
 /// A lease that is used in a forked child attaches anew there; what the parent had queued stays with the parent.
 pub struct Lease {
     pid: u32,
+    clock: Clock,
     environment: Environment,
     facts: Arc<ConnectionFacts>,
     config: Arc<Config>,
@@ -66,7 +81,7 @@ pub struct Lease {
     /// What was decided when it attached.
     decision: Decision,
     session: Arc<RwLock<Option<Id>>>,
-    /// `None` when telemetry is off for this connection.
+    /// `None` when telemetry is off for this connection for good: whatever the workspace's flag says.
     part: Option<Part>,
     closed: AtomicBool,
     /// The lease of the forked child in whose memory this is a copy.
@@ -81,6 +96,7 @@ struct Part {
 
 impl Lease {
     fn new(
+        clock: Clock,
         environment: Environment,
         facts: Arc<ConnectionFacts>,
         config: Arc<Config>,
@@ -93,9 +109,10 @@ impl Lease {
             force: config.force_enabled,
             option: config.enabled,
         };
-        let (decision, part) = Part::join(inputs, &facts, &config, &transport, &session);
+        let (decision, part) = Part::join(clock, inputs, &facts, &config, &transport, &session);
         Self {
             pid: std::process::id(),
+            clock,
             environment,
             facts,
             config,
@@ -119,7 +136,8 @@ impl Lease {
     ///
     /// # Cost
     /// One relaxed load when nobody looks at anybody's activities. Else the process's id is asked for, here and when
-    /// the record completes, because a fork may have come in between.
+    /// the record completes, because a fork may have come in between; and the time, while the workspace's flag is what
+    /// keeps telemetry off.
     pub fn root(&self, operation: &'static Operation, parent: Option<SpanContext>) -> Activity {
         if SOURCE.level() == Level::Off {
             return Activity::noop();
@@ -157,7 +175,7 @@ impl Lease {
         here.part.as_ref().map_or(here.decision, |part| part.lane.decision())
     }
 
-    /// The counters of all connections that share this one's worker; all zero if telemetry is off.
+    /// The counters of all connections that share this one's worker; all zero if the user refused telemetry.
     pub fn stats(&self) -> Stats {
         self.here()
             .part
@@ -204,6 +222,7 @@ impl Lease {
             .get_or_init(|| {
                 Box::new(match &self.transport {
                     Some(transport) if !self.closed.load(Ordering::Relaxed) => Self::new(
+                        self.clock,
                         self.environment,
                         Arc::clone(&self.facts),
                         Arc::clone(&self.config),
@@ -221,6 +240,7 @@ impl Lease {
     fn spent(of: &Self) -> Self {
         Self {
             pid: std::process::id(),
+            clock: of.clock,
             environment: of.environment,
             facts: Arc::clone(&of.facts),
             config: Arc::clone(&of.config),
@@ -247,8 +267,10 @@ impl Lease {
 }
 
 impl Part {
-    /// Decides, and joins the hub unless the answer is no.
+    /// Decides, and joins the hub unless the user's answer is no. The workspace's no is one for a time: the hub is
+    /// where the connection learns that it is over.
     fn join(
+        clock: Clock,
         inputs: LaneInputs,
         facts: &ConnectionFacts,
         config: &Config,
@@ -272,12 +294,9 @@ impl Part {
             endpoint: Endpoint::of(facts),
             settings: Settings::of(config),
         };
-        let known = process.flags.peek(&key.flag_key(), Instant::now());
-        let decision = inputs.decide(known);
-        if decision.is_off() {
-            return (decision, None);
-        }
-        let Some(hub) = process.hold(&key) else {
+        let known = process.flags.peek(&key.flag_key(), key.endpoint.identity, clock());
+        let decision = inputs.decide(known.map_or(Flag::NotAsked, |answer| answer.flag));
+        let Some(hub) = process.hold(&key, clock) else {
             process.counters.count(Counter::Unserved, 1);
             return (
                 Decision {
@@ -287,8 +306,8 @@ impl Part {
                 None,
             );
         };
-        if known != Flag::NotAsked || decision.verdict == Verdict::Pending && inputs.decide(hub.flag()).is_off() {
-            hub.set_flag(known);
+        if let Some(answer) = known {
+            hub.learn(answer);
         }
         let number = hub.join(Arc::clone(transport));
         let lane = Arc::new(Lane::new(

@@ -88,32 +88,38 @@ fn flag(hub: &Hub) -> Flag {
         return Flag::Failed;
     };
     let now = Instant::now();
-    let deadline = hub
-        .deadline()
-        .unwrap_or(now + REQUEST_TIMEOUT)
-        .min(now + REQUEST_TIMEOUT);
+    let patience = hub.deadline().map_or(REQUEST_TIMEOUT, |deadline| {
+        deadline.saturating_duration_since(now).min(REQUEST_TIMEOUT)
+    });
+    let deadline = now + patience;
     let path = hub.key.flag_path();
-    let flag = hub
-        .process
-        .flags
-        .resolve(&hub.key.flag_key(), &settings.name, Instant::now, deadline, || {
-            hub.counters.count(Counter::FlagFetches, 1);
-            let request = FlagRequest {
-                path: &path,
-                user_agent: USER_AGENT,
-                deadline,
-            };
-            catch_unwind(AssertUnwindSafe(|| {
-                let _suppressed = activity::suppress();
-                transport.feature_flags(&request)
-            }))
-            .unwrap_or_else(|_| {
-                hub.counters.count(Counter::TransportPanics, 1);
-                FlagOutcome::Unavailable
-            })
-        });
-    hub.set_flag(flag);
-    flag
+    let fetch = || {
+        hub.counters.count(Counter::FlagFetches, 1);
+        let request = FlagRequest {
+            path: &path,
+            user_agent: USER_AGENT,
+            deadline,
+        };
+        catch_unwind(AssertUnwindSafe(|| {
+            let _suppressed = activity::suppress();
+            transport.feature_flags(&request)
+        }))
+        .unwrap_or_else(|_| {
+            hub.counters.count(Counter::TransportPanics, 1);
+            FlagOutcome::Unavailable
+        })
+    };
+    let clock = hub.clock;
+    let answer = hub.process.flags.resolve(
+        &hub.key.flag_key(),
+        hub.key.endpoint.identity,
+        &settings.name,
+        clock,
+        clock() + patience,
+        fetch,
+    );
+    hub.learn(answer);
+    answer.flag
 }
 
 impl Patience for Hub {

@@ -7,9 +7,23 @@ use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{PATIENCE, flag_answer};
-use databricks_telemetry::FlagOutcome;
 use databricks_telemetry::enable::Flag;
-use databricks_telemetry::flags::{FLAG_NAME, FlagCache};
+use databricks_telemetry::flags::{Answer, FLAG_NAME, FlagCache};
+use databricks_telemetry::{FlagOutcome, Identity};
+
+fn anybody() -> Identity {
+    user("anybody")
+}
+
+fn user(name: &str) -> Identity {
+    Identity::of(&[name.as_bytes()])
+}
+
+fn peek(cache: &FlagCache, host: &str, now: Instant) -> Flag {
+    cache
+        .peek(host, anybody(), now)
+        .map_or(Flag::NotAsked, |answer| answer.flag)
+}
 
 #[test]
 fn one_flag_question_is_under_way_per_host() {
@@ -21,18 +35,26 @@ fn one_flag_question_is_under_way_per_host() {
             .map(|_| {
                 scope.spawn(|| {
                     start.wait();
-                    cache.resolve("host", FLAG_NAME, Instant::now, Instant::now() + PATIENCE, || {
-                        fetches.fetch_add(1, Ordering::SeqCst);
-                        // Long enough for the others to arrive and find the question asked.
-                        std::thread::sleep(Duration::from_millis(50));
-                        flag_answer(true, None)
-                    })
+                    cache.resolve(
+                        "host",
+                        anybody(),
+                        FLAG_NAME,
+                        Instant::now,
+                        Instant::now() + PATIENCE,
+                        || {
+                            fetches.fetch_add(1, Ordering::SeqCst);
+                            // Long enough for the others to arrive and find the question asked.
+                            std::thread::sleep(Duration::from_millis(50));
+                            flag_answer(true, None)
+                        },
+                    )
                 })
             })
             .collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap())
+            .map(|answer| answer.flag)
             .collect::<Vec<_>>()
     });
     assert_eq!(answers, [Flag::On; 8]);
@@ -45,33 +67,56 @@ fn who_cannot_wait_for_the_answer_goes_without() {
     let (asked, answered) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            cache.resolve("host", FLAG_NAME, Instant::now, Instant::now() + PATIENCE, || {
-                asked.wait();
-                answered.wait();
-                flag_answer(true, None)
-            })
+            cache.resolve(
+                "host",
+                anybody(),
+                FLAG_NAME,
+                Instant::now,
+                Instant::now() + PATIENCE,
+                || {
+                    asked.wait();
+                    answered.wait();
+                    flag_answer(true, None)
+                },
+            )
         });
         asked.wait();
-        let other = cache.resolve("other", FLAG_NAME, Instant::now, Instant::now(), || {
+        let other = cache.resolve("other", anybody(), FLAG_NAME, Instant::now, Instant::now(), || {
             flag_answer(false, None)
         });
-        assert_eq!(other, Flag::Off, "another host is another question");
+        assert_eq!(other.flag, Flag::Off, "another host is another question");
         let now = Instant::now();
         assert_eq!(
-            cache.resolve("host", FLAG_NAME, || now, now, || unreachable!("it is being asked")),
-            Flag::Failed
+            cache.resolve(
+                "host",
+                anybody(),
+                FLAG_NAME,
+                || now,
+                now,
+                || unreachable!("it is being asked")
+            ),
+            Answer {
+                flag: Flag::Failed,
+                until: now
+            },
+            "that holds for this once"
         );
-        assert_eq!(cache.peek("host", now), Flag::NotAsked);
+        assert_eq!(peek(&cache, "host", now), Flag::NotAsked);
         answered.wait();
     });
-    assert_eq!(cache.peek("host", Instant::now()), Flag::On);
+    assert_eq!(peek(&cache, "host", Instant::now()), Flag::On);
 }
 
 /// Asks at a time of the test's choosing; says what came out and whether the host was asked.
 fn ask(cache: &FlagCache, now: Instant, outcome: FlagOutcome) -> (Flag, bool) {
+    ask_as(anybody(), cache, now, outcome)
+}
+
+fn ask_as(asker: Identity, cache: &FlagCache, now: Instant, outcome: FlagOutcome) -> (Flag, bool) {
     let asked = Mutex::new(false);
-    let flag = cache.resolve(
+    let answer = cache.resolve(
         "host",
+        asker,
         FLAG_NAME,
         || now,
         now,
@@ -80,7 +125,7 @@ fn ask(cache: &FlagCache, now: Instant, outcome: FlagOutcome) -> (Flag, bool) {
             outcome
         },
     );
-    (flag, asked.into_inner().unwrap())
+    (answer.flag, asked.into_inner().unwrap())
 }
 
 #[test]
@@ -117,9 +162,9 @@ fn an_answer_holds_for_its_time_and_within_limits() {
             "{:?} does not hold",
             outcome()
         );
-        assert_eq!(cache.peek("host", last), flag);
+        assert_eq!(peek(&cache, "host", last), flag);
         let after = now + Duration::from_secs(seconds);
-        assert_eq!(cache.peek("host", after), Flag::NotAsked);
+        assert_eq!(peek(&cache, "host", after), Flag::NotAsked);
         assert_eq!(
             ask(&cache, after, outcome()),
             (flag, true),
@@ -133,15 +178,16 @@ fn an_answer_holds_for_its_time_and_within_limits() {
 fn a_panicking_question_is_a_failed_one() {
     let cache = FlagCache::default();
     let now = Instant::now();
-    let flag = cache.resolve(
+    let answer = cache.resolve(
         "host",
+        anybody(),
         FLAG_NAME,
         || now,
         now,
         || std::panic::resume_unwind(Box::new("no")),
     );
-    assert_eq!(flag, Flag::Failed);
-    assert_eq!(cache.peek("host", now), Flag::Failed);
+    assert_eq!(answer.flag, Flag::Failed);
+    assert_eq!(peek(&cache, "host", now), Flag::Failed);
 }
 
 #[test]
@@ -152,6 +198,7 @@ fn thousands_of_hosts_do_not_fill_the_memory() {
         let at = now + Duration::from_millis(host);
         cache.resolve(
             &format!("host-{host}"),
+            anybody(),
             FLAG_NAME,
             || at,
             at,
@@ -159,8 +206,96 @@ fn thousands_of_hosts_do_not_fill_the_memory() {
         );
     }
     let known = (0..5000)
-        .filter(|host| cache.peek(&format!("host-{host}"), now) == Flag::On)
+        .filter(|host| peek(&cache, &format!("host-{host}"), now) == Flag::On)
         .count();
     assert_eq!(known, 256);
-    assert_eq!(cache.peek("host-4999", now), Flag::On, "the latest is among them");
+    assert_eq!(peek(&cache, "host-4999", now), Flag::On, "the latest is among them");
+}
+
+#[test]
+fn refused_credentials_are_held_against_nobody_else() {
+    for status in [401, 403] {
+        let refused = || FlagOutcome::Refused { status };
+        let cache = FlagCache::default();
+        let now = Instant::now();
+        let (alice, bob) = (user("alice"), user("bob"));
+        assert_eq!(ask_as(alice, &cache, now, refused()), (Flag::Failed, true));
+        assert_eq!(cache.peek("host", bob, now), None);
+        assert_eq!(ask_as(bob, &cache, now, refused()), (Flag::Failed, true));
+
+        let last = now + Duration::from_secs(60) - Duration::from_millis(1);
+        for asker in [alice, bob] {
+            assert_eq!(
+                ask_as(asker, &cache, last, refused()),
+                (Flag::Failed, false),
+                "{status}"
+            );
+        }
+        let after = now + Duration::from_secs(60);
+        assert_eq!(ask_as(bob, &cache, after, flag_answer(true, None)), (Flag::On, true));
+        assert_eq!(
+            ask_as(alice, &cache, after, refused()),
+            (Flag::On, false),
+            "an answer is everybody's"
+        );
+    }
+}
+
+#[test]
+fn who_waited_for_one_that_is_refused_asks_in_turn() {
+    let cache = FlagCache::default();
+    let asked = Barrier::new(2);
+    let fetches = AtomicUsize::new(0);
+    let ask_as = |name: &str, fetch: &dyn Fn() -> FlagOutcome| {
+        let answer = cache.resolve(
+            "host",
+            user(name),
+            FLAG_NAME,
+            Instant::now,
+            Instant::now() + PATIENCE,
+            || {
+                fetches.fetch_add(1, Ordering::SeqCst);
+                fetch()
+            },
+        );
+        answer.flag
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let refused = ask_as("alice", &|| {
+                asked.wait();
+                // Long enough for the other to arrive and find the question asked.
+                std::thread::sleep(Duration::from_millis(50));
+                FlagOutcome::Refused { status: 401 }
+            });
+            assert_eq!(refused, Flag::Failed);
+        });
+        asked.wait();
+        assert_eq!(ask_as("bob", &|| flag_answer(true, None)), Flag::On);
+    });
+    assert_eq!(fetches.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn thousands_of_refused_users_do_not_fill_the_memory() {
+    let cache = FlagCache::default();
+    let now = Instant::now();
+    for index in 0..2000u64 {
+        let at = now + Duration::from_millis(index);
+        ask_as(
+            user(&index.to_string()),
+            &cache,
+            at,
+            FlagOutcome::Refused { status: 401 },
+        );
+    }
+    let at = now + Duration::from_secs(2);
+    let known = (0..2000u64)
+        .filter(|index| cache.peek("host", user(&index.to_string()), at).is_some())
+        .count();
+    assert_eq!(known, 256);
+    assert!(
+        cache.peek("host", user("1999"), at).is_some(),
+        "the latest is among them"
+    );
 }

@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::sync::atomic::Ordering;
+
 use activity::Id;
-use common::{PATIENCE, Workspace, attach, facts, forced, refused};
-use databricks_telemetry::{Identity, operations};
+use common::{PATIENCE, Workspace, attach, facts, flag_answer, forced, patient, refused};
+use databricks_telemetry::{FlagOutcome, Identity, Reason, Verdict, operations};
 
 #[test]
 fn two_identities_never_share_credentials() {
@@ -84,4 +86,40 @@ fn connections_of_one_identity_share_a_worker_and_each_ones_settings_are_obeyed(
     one.root(&operations::STATEMENT_EXECUTE, None).end();
     assert!(one.flush(PATIENCE));
     assert_eq!((workspaces[0].logs().len(), workspaces[1].logs().len()), (1, 2));
+}
+
+#[test]
+fn one_users_wrong_token_does_not_turn_telemetry_off_for_the_other() {
+    for status in [401, 403] {
+        let alice = facts();
+        let [mut bob, mut carol] = [alice.clone(), alice.clone()];
+        bob.identity = Identity::of(&[b"pat", b"another token"]);
+        carol.identity = Identity::of(&[b"pat", b"a third token"]);
+        let [refusing, taking, third] = [Workspace::new(), Workspace::new(), Workspace::new()];
+        refusing.flag(FlagOutcome::Refused { status });
+        taking.flag(flag_answer(true, None));
+
+        let wrong = attach(&alice, &patient(), &refusing);
+        wrong.root(&operations::CONNECTION_OPEN, None).end();
+        assert!(wrong.flush(PATIENCE));
+        assert_eq!(wrong.decision().reason, Reason::FlagFailed);
+        let again = attach(&alice, &patient(), &refusing);
+        assert_eq!(
+            again.decision().reason,
+            Reason::FlagFailed,
+            "the user's own refusal is remembered"
+        );
+
+        let right = attach(&bob, &patient(), &taking);
+        assert_eq!(right.decision().verdict, Verdict::Pending, "{status}");
+        right.root(&operations::CONNECTION_OPEN, None).end();
+        assert!(right.flush(PATIENCE));
+        assert_eq!(right.decision().reason, Reason::FlagOn);
+        assert_eq!(taking.logs().len(), 1);
+
+        let shared = attach(&carol, &patient(), &third);
+        assert_eq!(shared.decision().reason, Reason::FlagOn, "an answer is everybody's");
+        let requests = [&refusing, &taking, &third].map(|workspace| workspace.flag_requests.load(Ordering::SeqCst));
+        assert_eq!(requests, [1, 1, 0]);
+    }
 }

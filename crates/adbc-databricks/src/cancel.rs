@@ -17,9 +17,23 @@ pub struct CancelHandle {
     state: Arc<Mutex<State>>,
 }
 
+/// What is being done.
+enum Target {
+    /// One execution.
+    Run(Weak<Run>),
+    /// Executions one after the other, with a handle of their own.
+    Series(Weak<Mutex<State>>),
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self::Run(Weak::new())
+    }
+}
+
 #[derive(Default)]
 struct State {
-    run: Weak<Run>,
+    target: Target,
     /// Between the start of a call and its return there is something to cancel even when no run is known.
     calling: bool,
     cancelled: bool,
@@ -37,28 +51,50 @@ impl CancelHandle {
     /// Makes `run` what a cancel acts on. A cancel that came since the call began is carried out now.
     pub(crate) fn track(&self, run: &Arc<Run>) {
         let mut state = self.lock();
-        state.run = Arc::downgrade(run);
+        state.target = Target::Run(Arc::downgrade(run));
         if state.cancelled {
             // A new run cannot have ended yet.
             let _ = run.cancel();
         }
     }
 
+    /// Begins executions that may go on after the call has returned, and makes them what a cancel acts on. The guard marks
+    /// their end; between two of them a cancel is remembered by the handle that is returned.
+    pub(crate) fn series(&self) -> (Self, Calling) {
+        let series = Self::default();
+        let calling = series.call();
+        let mut state = self.lock();
+        state.target = Target::Series(Arc::downgrade(&series.state));
+        if state.cancelled {
+            // What has just begun can be cancelled.
+            let _ = series.cancel();
+        }
+        drop(state);
+        (series, calling)
+    }
+
+    /// # Errors
+    /// `Cancelled` when a cancel came since the call began.
+    pub(crate) fn check(&self) -> DriverResult<()> {
+        if self.lock().cancelled {
+            return Err(Error::cancelled());
+        }
+        Ok(())
+    }
+
     fn cancel(&self) -> DriverResult<()> {
         let mut state = self.lock();
-        let run = state.run.upgrade();
+        let outcome = match &state.target {
+            Target::Run(run) => run.upgrade().map(|run| run.cancel()),
+            // Locks are taken from the statement's handle to the series', never the other way.
+            Target::Series(series) => series.upgrade().map(|state| Self { state }.cancel()),
+        };
         if state.calling {
+            // The run of an earlier row may have ended; the next one will see the flag.
             state.cancelled = true;
-            if let Some(run) = run {
-                // The run of an earlier row may have ended; the next one will see the flag.
-                let _ = run.cancel();
-            }
             return Ok(());
         }
-        run.map_or_else(
-            || Err(Error::invalid_state("nothing is running that could be cancelled")),
-            |run| run.cancel(),
-        )
+        outcome.unwrap_or_else(|| Err(Error::invalid_state("nothing is running that could be cancelled")))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

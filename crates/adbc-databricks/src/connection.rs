@@ -68,9 +68,11 @@ impl Connection {
         match spec.key {
             options::CATALOG => {
                 metadata::use_catalog(&session, &self.settings, &wanted, &self.cancel)?;
-                session
-                    .session()
-                    .set_namespace(|namespace| namespace.catalog = Some(wanted));
+                session.session().set_namespace(|namespace| {
+                    // As `USE CATALOG` does: the schema is the new catalog's own default.
+                    namespace.catalog = Some(wanted);
+                    namespace.schema = None;
+                });
             }
             options::SCHEMA => {
                 metadata::use_schema(&session, &self.settings, &wanted, &self.cancel)?;
@@ -206,7 +208,7 @@ impl Optionable for Connection {
 
 impl Drop for Connection {
     /// # Blocking
-    /// At most twice `databricks.close_timeout_ms` for the server to hear of the close, and then at most
+    /// At most `databricks.close_timeout_ms` for the server to hear of the close, and then at most
     /// `adbc.databricks.telemetry.close_timeout_ms` for the last telemetry.
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {

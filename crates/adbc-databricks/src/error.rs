@@ -112,6 +112,15 @@ impl Error {
         .with_sqlstate("57014")
     }
 
+    /// Nobody waited any longer for the server to answer.
+    pub(crate) fn not_heard() -> Self {
+        Self::new(
+            ErrorKind::Timeout,
+            ErrorCategory::Timeout,
+            "the server did not answer in time",
+        )
+    }
+
     /// A result that is not what the server promised.
     pub(crate) fn result_set(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, ErrorCategory::ResultSetError, message)

@@ -10,7 +10,7 @@ use databricks_wire::Sensitive;
 use crate::cancel::CancelHandle;
 use crate::error::{Error, Result};
 use crate::observe::Purpose;
-use crate::options::Settings;
+use crate::options::{self, Settings};
 use crate::results::schema::SqlType;
 use crate::sea::execute::Submission;
 use crate::sea::session::OpenSession;
@@ -138,7 +138,12 @@ fn ask(
     purpose: Purpose,
     cancel: &CancelHandle,
 ) -> Result<Rows> {
-    let submission = Submission::new(Sensitive::new(sql), settings).without_row_limit();
+    // How the caller wants its results is nothing to the driver's own questions.
+    let submission = Submission::new(
+        Sensitive::new(sql),
+        &settings.without(&[options::DISPOSITION, options::FORMAT]),
+    )
+    .without_row_limit();
     let mut rows = Vec::new();
     for batch in perform(session, settings, submission, purpose, cancel)?.open()? {
         read_text(&batch.map_err(Error::out_of)?, &mut rows)?;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use adbc_core::PartitionedResult;
@@ -10,7 +11,7 @@ use arrow_schema::Schema;
 use databricks_wire::Sensitive;
 use databricks_wire::sea::Parameter;
 
-use crate::cancel::CancelHandle;
+use crate::cancel::{Calling, CancelHandle};
 use crate::error::{Error, Result as DriverResult};
 use crate::metadata;
 use crate::observe::Purpose;
@@ -55,67 +56,98 @@ impl Statement {
     }
 
     fn submission(&self) -> DriverResult<Submission> {
-        Ok(Submission::new(self.sql()?.clone(), &self.settings))
+        let sql = self.sql()?.clone();
+        self.settings.check_result()?;
+        Ok(Submission::new(sql, &self.settings))
     }
 
-    /// Executes once without parameters, or once per bound row.
-    fn each(&mut self, purpose: Purpose, mut take: impl FnMut(Outcome) -> DriverResult<()>) -> DriverResult<()> {
+    /// Prepares to execute once without parameters, or once per bound row.
+    fn executions(&mut self, purpose: Purpose) -> DriverResult<Executions> {
         let submission = self.submission()?;
-        let by_name = self.settings.flag(options::BIND_BY_NAME).unwrap_or_default();
-        let cancel = self.cancel.clone();
-        let _calling = cancel.call();
-        let mut once = |this: &Self, parameters: Vec<Parameter>| {
-            let submission = submission.clone().with_parameters(parameters);
-            take(perform(
-                &this.session,
-                &this.settings,
-                submission,
-                purpose,
-                &this.cancel,
-            )?)
-        };
-        match self.bound.take() {
-            None => once(self, Vec::new()),
+        let (cancel, calling) = self.cancel.series();
+        Ok(Executions {
+            rows: self.take_rows(),
+            settings: self.settings.clone(),
+            session: Arc::clone(&self.session),
+            submission,
+            purpose,
+            cancel,
+            _calling: calling,
+        })
+    }
+
+    /// The parameters of each execution. A bound batch stays bound; a stream can be read once.
+    fn take_rows(&mut self) -> Rows {
+        let batches: Box<dyn Iterator<Item = DriverResult<RecordBatch>> + Send> = match self.bound.take() {
+            None => return Box::new(iter::once(Ok(Vec::new()))),
             Some(Bound::Batch(batch)) => {
-                let outcome =
-                    parameters::rows(&batch, by_name).and_then(|mut rows| rows.try_for_each(|row| once(self, row)));
-                self.bound = Some(Bound::Batch(batch));
-                outcome
+                self.bound = Some(Bound::Batch(batch.clone()));
+                Box::new(iter::once(Ok(batch)))
             }
-            Some(Bound::Stream(stream)) => {
-                for batch in stream {
-                    let batch =
-                        batch.map_err(|error| Error::invalid_argument(format!("the bound stream failed: {error}")))?;
-                    parameters::rows(&batch, by_name)?.try_for_each(|row| once(self, row))?;
-                }
-                Ok(())
+            Some(Bound::Stream(stream)) => Box::new(stream.map(|batch| {
+                batch.map_err(|error| Error::invalid_argument(format!("the bound stream failed: {error}")))
+            })),
+        };
+        let by_name = self.settings.flag(options::BIND_BY_NAME).unwrap_or_default();
+        Box::new(batches.flat_map(move |batch| -> Rows {
+            match batch.and_then(|batch| parameters::rows(&batch, by_name)) {
+                Ok(rows) => Box::new(rows.map(Ok)),
+                Err(error) => Box::new(iter::once(Err(error))),
             }
-        }
+        }))
     }
 
     fn run(&mut self) -> DriverResult<Box<dyn RecordBatchReader + Send>> {
-        let mut readers = Vec::new();
-        self.each(Purpose::QUERY, |outcome| {
-            readers.push(outcome.open()?);
-            Ok(())
-        })?;
-        if readers.len() == 1
-            && let Some(reader) = readers.pop()
-        {
-            return Ok(Box::new(reader));
+        let cancel = self.cancel.clone();
+        let _calling = cancel.call();
+        if self.bound.is_none() {
+            let submission = self.submission()?;
+            let outcome = perform(&self.session, &self.settings, submission, Purpose::QUERY, &cancel)?;
+            return Ok(Box::new(outcome.open()?));
         }
-        Ok(Box::new(Concatenated::new(readers)?))
+        let executions = self.executions(Purpose::QUERY)?;
+        let readers = executions.map(|outcome| outcome.and_then(Outcome::open));
+        Ok(Box::new(Concatenated::open(Box::new(readers))?))
     }
 
     fn update(&mut self) -> DriverResult<Option<i64>> {
+        let cancel = self.cancel.clone();
+        let _calling = cancel.call();
         let mut total: Option<i64> = None;
-        self.each(Purpose::UPDATE, |outcome| {
-            if let Some(rows) = outcome.affected_rows()? {
+        for outcome in self.executions(Purpose::UPDATE)? {
+            if let Some(rows) = outcome?.affected_rows()? {
                 total = Some(total.unwrap_or(0).saturating_add(rows));
             }
-            Ok(())
-        })?;
+        }
         Ok(total)
+    }
+}
+
+type Rows = Box<dyn Iterator<Item = DriverResult<Vec<Parameter>>> + Send>;
+
+/// The executions of a statement, each made when it is asked for. Owns what it needs, as readers do.
+struct Executions {
+    rows: Rows,
+    settings: Settings,
+    session: Arc<OpenSession>,
+    submission: Submission,
+    purpose: Purpose,
+    cancel: CancelHandle,
+    /// A cancel between two executions is for the next one.
+    _calling: Calling,
+}
+
+impl Iterator for Executions {
+    type Item = DriverResult<Outcome>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next()?;
+        Some(row.and_then(|parameters| {
+            // What is known to be unwanted is not submitted at all.
+            self.cancel.check()?;
+            let submission = self.submission.clone().with_parameters(parameters);
+            perform(&self.session, &self.settings, submission, self.purpose, &self.cancel)
+        }))
     }
 }
 
@@ -132,16 +164,21 @@ impl adbc_core::sync::Statement for Statement {
 
     /// Executes the statement, once per bound row, and returns the concatenated results.
     ///
+    /// Only the first bound row is executed now. Each further one is when the reader has come to the end of the result before
+    /// it, and not at all if the reader is dropped earlier; its failure is the reader's. For statements whose effect counts use
+    /// [`execute_update`](adbc_core::sync::Statement::execute_update), which executes all rows.
+    ///
     /// # Errors
-    /// `INVALID_STATE` without a SQL text; the server's failure with its SQLSTATE; `CANCELLED`; `TIMEOUT`.
+    /// `INVALID_STATE` without a SQL text; the server's failure with its SQLSTATE; `CANCELLED`; `TIMEOUT`; `INVALID_ARGUMENT`
+    /// when the options ask for JSON results behind links.
     ///
     /// # Blocking
-    /// Until the first chunk of each result is here.
+    /// Until the first chunk of the first result is here.
     fn execute(&mut self) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
         Ok(self.run()?)
     }
 
-    /// Executes the statement, once per bound row, and returns how many rows were changed, if the server says.
+    /// Executes the statement, once per bound row, and returns how many rows were changed in all, if the server says.
     fn execute_update(&mut self) -> Result<Option<i64>> {
         Ok(self.update()?)
     }

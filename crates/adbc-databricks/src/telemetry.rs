@@ -37,7 +37,10 @@ fn facts(client: &Client, settings: &Settings) -> ConnectionFacts {
         use_system_trust_store: Some(true),
         arrow: choice(options::FORMAT, "ARROW_STREAM"),
         cloudfetch: choice(options::DISPOSITION, "INLINE_OR_EXTERNAL_LINKS"),
-        direct_results: Some(true),
+        direct_results: Some(settings.text(options::WAIT_TIMEOUT).as_deref() != Some("0s")),
+        use_proxy: uses_proxy(endpoint.base.scheme()),
+        use_system_proxy: uses_proxy(endpoint.base.scheme()),
+        use_download_proxy: uses_proxy(endpoint.base.scheme()),
         complex_types: Some(true),
         lz4: choice(options::COMPRESSION, "LZ4_FRAME"),
         auto_commit: Some(true),
@@ -45,6 +48,14 @@ fn facts(client: &Client, settings: &Settings) -> ConnectionFacts {
         poll_interval: Some(settings.millis(options::POLL_INTERVAL_MAX_MS)),
         ..ConnectionFacts::new(endpoint.authority(), authenticator.identity(), authenticator.kind())
     }
+}
+
+/// Whether requests go through a proxy, as far as that is certain: plain http never does, and https does not when no proxy is set.
+/// Where one is set, the list of exceptions may or may not name this host, and nothing is claimed.
+fn uses_proxy(scheme: &str) -> Option<bool> {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    (scheme == "http" || !proxies.into_iter().any(is_set)).then_some(false)
 }
 
 /// The way to the workspace, with one connection's credentials. Used by the telemetry worker's thread only.

@@ -8,7 +8,9 @@ use std::thread;
 use adbc_core::error::Status;
 use adbc_core::sync::{Connection as _, Statement as _};
 use serde_json::json;
-use support::{Gate, Request, Server, cloud, driver_error, inline, is_storage, last_number, ok, sqlstate, statement};
+use support::{
+    Gate, Reply, Request, Server, cloud, driver_error, inline, is_storage, last_number, ok, sqlstate, statement,
+};
 
 fn is_cancel(request: &Request) -> bool {
     request.is("POST", "/api/2.0/sql/statements/statement-1/cancel")
@@ -121,4 +123,24 @@ fn with_nothing_running_it_is_an_invalid_state() {
     assert_eq!(cancel.try_cancel().unwrap_err().status, Status::InvalidState);
     drop((statement, connection));
     assert_eq!(server.count(is_cancel), 0);
+}
+
+#[test]
+fn between_two_attempts_no_further_one_is_made() {
+    let server = Server::start(|request, _| {
+        request.is_execute().then(|| {
+            let later = vec![("Retry-After", "1".to_owned())];
+            Reply::Headed(429, later, json!({"error_code": "REQUEST_LIMIT_EXCEEDED"}))
+        })
+    });
+    let mut connection = server.connect_with(&[("databricks.retry.max_wait_ms", "1000")]);
+    let mut statement = statement(&mut connection, "INSERT INTO t VALUES (1)");
+    let cancel = statement.get_cancel_handle();
+    let worker = thread::spawn(move || statement.execute_update().map(drop));
+    server.wait_until("the first attempt", |asked| asked.iter().any(Request::is_execute));
+    cancel.try_cancel().unwrap();
+    assert_eq!(worker.join().unwrap().unwrap_err().status, Status::Cancelled);
+    // Closing waits for the submission to end, in whatever way.
+    drop(connection);
+    assert_eq!(server.count(Request::is_execute), 1);
 }

@@ -161,6 +161,21 @@ fn failures_have_their_category_wherever_they_happen() {
 }
 
 #[test]
+fn a_cancelled_statement_is_cancelled_also_when_nobody_reads_on() {
+    let server = Server::start(|request, port| cloud(request, port, 2, 5));
+    let mut connection = server.connect_with(&FORCED);
+    let mut statement = statement(&mut connection, "SELECT");
+    let mut reader = statement.execute().unwrap();
+    reader.next().unwrap().unwrap();
+    statement.get_cancel_handle().try_cancel().unwrap();
+    drop((reader, statement, connection));
+    assert_eq!(
+        one(telemetry_of(&server, "EXECUTE_STATEMENT"))["error_info"]["error_name"],
+        "cancelled"
+    );
+}
+
+#[test]
 fn a_cancelled_statement_is_cancelled() {
     let server = Server::start(|request, port| cloud(request, port, 2, 5));
     let mut connection = server.connect_with(&FORCED);

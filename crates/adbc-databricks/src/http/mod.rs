@@ -171,11 +171,30 @@ impl Client {
         B: Serialize + Sync + ?Sized,
         T: DeserializeOwned,
     {
+        self.call_unless(call, body, retries, std::future::pending()).await
+    }
+
+    /// The same, but makes no further attempt once `stopped` is there. An attempt in flight is never given up: only its answer
+    /// says what the server did.
+    ///
+    /// # Errors
+    /// As [`Client::call`], or what `stopped` says.
+    pub(crate) async fn call_unless<B, T>(
+        &self,
+        call: Call<'_>,
+        body: Option<&B>,
+        retries: &AtomicU32,
+        stopped: impl Future<Output = Error> + Send,
+    ) -> Result<T>
+    where
+        B: Serialize + Sync + ?Sized,
+        T: DeserializeOwned,
+    {
         let body = body
             .map(serde_json::to_vec)
             .transpose()
             .map_err(|error| Error::internal(format!("the request could not be written: {error}")))?;
-        let answer = self.call_bytes(call, body, retries).await?;
+        let answer = self.call_bytes(call, body, retries, stopped).await?;
         let answer: &[u8] = if answer.is_empty() { b"{}" } else { &answer };
         // The position is enough to find the mistake; the text could quote data.
         serde_json::from_slice(answer).map_err(|error| {
@@ -187,7 +206,14 @@ impl Client {
         })
     }
 
-    async fn call_bytes(&self, call: Call<'_>, body: Option<Vec<u8>>, retries: &AtomicU32) -> Result<Vec<u8>> {
+    async fn call_bytes(
+        &self,
+        call: Call<'_>,
+        body: Option<Vec<u8>>,
+        retries: &AtomicU32,
+        stopped: impl Future<Output = Error> + Send,
+    ) -> Result<Vec<u8>> {
+        let mut stopped = std::pin::pin!(stopped);
         let started = Instant::now();
         let mut made = 0;
         loop {
@@ -206,9 +232,13 @@ impl Client {
             let Some(wait) = wait else {
                 return Err(final_error(call.repeat, attempt));
             };
+            tokio::select! {
+                biased;
+                error = &mut stopped => return Err(error),
+                () = tokio::time::sleep(wait) => {}
+            }
             made += 1;
             retries.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(wait).await;
         }
     }
 

@@ -212,6 +212,10 @@ impl Drop for ResultReader {
     fn drop(&mut self) {
         if !self.done {
             self.settle();
+            // Stopped, and not asked for a batch since: nobody has been told yet.
+            if let Some(error) = self.run.stopped() {
+                observe::fail(&mut self.root, &error);
+            }
             self.run.abandon();
         }
     }
@@ -227,30 +231,56 @@ impl fmt::Debug for ResultReader {
     }
 }
 
-/// Several results as one, for a statement that was executed once per bound row.
+/// Executes the statement for one bound row after the other, each when it is asked for.
+pub(crate) type Executions = Box<dyn Iterator<Item = Result<ResultReader>> + Send>;
+
+/// Several results as one, for a statement that is executed once per bound row.
+///
+/// A row is executed when the result of the row before it has been read to its end, so one result is open at a time. After an
+/// error no further row is executed.
 pub(crate) struct Concatenated {
     schema: SchemaRef,
-    readers: vec::IntoIter<ResultReader>,
     current: Option<ResultReader>,
+    /// `None` once there is nothing more to execute.
+    rest: Option<Executions>,
 }
 
 impl Concatenated {
+    /// Executes the first row, whose columns are everybody's. Without rows the result is empty.
+    ///
     /// # Errors
-    /// The results do not have the same columns.
-    pub(crate) fn new(readers: Vec<ResultReader>) -> Result<Self> {
-        let schema = readers
-            .first()
-            .map_or_else(|| Arc::new(Schema::empty()), RecordBatchReader::schema);
-        if readers.iter().any(|reader| reader.schema().fields() != schema.fields()) {
-            return Err(Error::result_set("the bound rows gave results with different columns"));
-        }
-        let mut readers = readers.into_iter();
-        let current = readers.next();
+    /// The first row's.
+    ///
+    /// # Blocking
+    /// Until the first chunk of the first row's result is here.
+    pub(crate) fn open(mut executions: Executions) -> Result<Self> {
+        let current = executions.next().transpose()?;
         Ok(Self {
-            schema,
-            readers,
+            schema: current
+                .as_ref()
+                .map_or_else(|| Arc::new(Schema::empty()), RecordBatchReader::schema),
+            rest: current.is_some().then_some(executions),
             current,
         })
+    }
+
+    /// Executes the next row, if there is one.
+    fn execute_next(&mut self) -> Result<Option<ResultReader>> {
+        let Some(mut reader) = self.rest.as_mut().and_then(Iterator::next).transpose()? else {
+            return Ok(None);
+        };
+        if reader.schema.fields() != self.schema.fields() {
+            let error = Error::result_set("the bound rows gave results with different columns")
+                .with_statement_id(reader.run.statement_id());
+            reader.finish(Err(error.clone()));
+            return Err(error);
+        }
+        Ok(Some(reader))
+    }
+
+    fn end(&mut self) {
+        self.current = None;
+        self.rest = None;
     }
 }
 
@@ -259,10 +289,23 @@ impl Iterator for Concatenated {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(item) = self.current.as_mut()?.next() {
+            let item = self.current.as_mut()?.next();
+            if let Some(item) = item {
+                if item.is_err() {
+                    self.end();
+                }
                 return Some(item);
             }
-            self.current = self.readers.next();
+            // The old result is let go before there is a new one.
+            self.current = None;
+            match self.execute_next() {
+                Ok(Some(reader)) => self.current = Some(reader),
+                Ok(None) => self.end(),
+                Err(error) => {
+                    self.end();
+                    return Some(Err(error.into()));
+                }
+            }
         }
     }
 }

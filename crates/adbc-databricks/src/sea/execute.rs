@@ -36,13 +36,15 @@ pub(crate) struct Submission {
 
 impl Submission {
     pub(crate) fn new(sql: Sensitive<String>, settings: &Settings) -> Self {
+        let json = settings.text(options::FORMAT).as_deref() == Some("JSON_ARRAY");
         let disposition = match settings.text(options::DISPOSITION).as_deref() {
+            // JSON behind links is not read, so a large result must not become that.
+            _ if json && !settings.has(options::DISPOSITION) => Disposition::Inline,
             Some("INLINE") => Disposition::Inline,
             Some("EXTERNAL_LINKS") => Disposition::ExternalLinks,
             _ => Disposition::InlineOrExternalLinks,
         };
-        let json =
-            disposition == Disposition::Inline || settings.text(options::FORMAT).as_deref() == Some("JSON_ARRAY");
+        let json = json || disposition == Disposition::Inline;
         let plain = json || settings.text(options::COMPRESSION).as_deref() == Some("NONE");
         let timeout = settings.seconds(options::STATEMENT_TIMEOUT_S);
         Self {
@@ -167,14 +169,27 @@ async fn submit(run: &Run, submission: &Submission, trace: Option<SpanContext>) 
     // A 400 ran nothing, so asking again is safe. If the disposition was not the reason, the second answer is as bad.
     let answer = post(run, &submission.request(run, Disposition::ExternalLinks), trace)
         .await
-        .map_err(|_| refusal)?;
+        // Any other failure speaks for the second request, which may have run.
+        .map_err(|second| {
+            if second.http_status() == Some(400) {
+                refusal
+            } else {
+                second
+            }
+        })?;
     run.session().remember_hybrid_refused();
     Ok(answer)
 }
 
 async fn post(run: &Run, request: &ExecuteStatementRequest, trace: Option<SpanContext>) -> Result<StatementResponse> {
+    if let Some(stopped) = run.stopped() {
+        return Err(stopped);
+    }
     let call = Call::harmful(&Method::POST, sea::STATEMENTS_PATH).traced(trace.or(run.trace()));
-    run.client().call(call, Some(request), &run.retries).await
+    // Whoever was told that the statement is cancelled must not find its rows changed by a later attempt.
+    run.client()
+        .call_unless(call, Some(request), &run.retries, run.stop_requested())
+        .await
 }
 
 async fn poll(

@@ -21,6 +21,9 @@ use crate::http::{Call, Client};
 use crate::observe;
 use databricks_telemetry::ErrorCategory;
 
+/// How long the driver tries to tell the server of a cancel or a close that nobody waits for.
+const TELLING_PATIENCE: Duration = Duration::from_secs(30);
+
 /// Why a run shall stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
@@ -241,9 +244,11 @@ async fn close(session: &Session, id: &str) {
 async fn tell(session: &Session, operation: &'static Operation, id: &str, method: &Method, path: &str) {
     let root = observe::call(session.lease(), operation, id);
     let call = Call::harmless(method, path).traced(root.context());
-    let outcome = session
-        .client()
-        .call::<(), IgnoredAny>(call, None, &AtomicU32::new(0))
-        .await;
+    let retries = AtomicU32::new(0);
+    let telling = session.client().call::<(), IgnoredAny>(call, None, &retries);
+    // The server ends idle statements by itself: not worth the patience that a caller's own request has.
+    let outcome = tokio::time::timeout(TELLING_PATIENCE, telling)
+        .await
+        .unwrap_or_else(|_| Err(Error::not_heard()));
     observe::end(root, &outcome);
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use activity::{Id, SpanContext};
 use databricks_telemetry::{Lease, operations};
@@ -146,7 +146,10 @@ impl Session {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.background.idle(deadline).await;
+        // What is left of the time, at least a quarter, is for the deletion.
+        let began = Instant::now();
+        self.background.idle(deadline.mul_f64(0.75)).await;
+        let left = deadline.saturating_sub(began.elapsed()).max(Duration::from_millis(1));
         let root = self.lease.root(&operations::CONNECTION_CLOSE, None);
         let Some(id) = &self.id else { return };
         let path = format!(
@@ -158,9 +161,8 @@ impl Session {
         let call = Call::harmless(&Method::DELETE, &path).traced(root.context());
         let deletion = self.client.call::<(), IgnoredAny>(call, None, &retries);
         // A deletion that is cut off here may still arrive.
-        if let Ok(outcome) = tokio::time::timeout(deadline.max(Duration::from_millis(1)), deletion).await {
-            observe::end(root, &outcome);
-        }
+        let outcome = tokio::time::timeout(left, deletion).await;
+        observe::end(root, &outcome.unwrap_or_else(|_| Err(Error::not_heard())));
     }
 }
 
@@ -216,7 +218,7 @@ impl OpenSession {
     /// unless statements or readers still need it. Then delivers telemetry.
     ///
     /// # Blocking
-    /// At most twice `deadline`, and what closing the telemetry lease may take.
+    /// At most `deadline`, and what closing the telemetry lease may take.
     pub(crate) fn leave(self: Arc<Self>, deadline: Duration) {
         let Some(last) = Arc::into_inner(self) else { return };
         if last.session.is_inherited() {

@@ -1,4 +1,5 @@
-//! Ctrl-C: the first one cancels the statement on the workspace, the second one leaves at once.
+//! Ctrl-C: the first one cancels the statement on the workspace, the second one leaves at once. Before there is a statement, the
+//! first one leaves.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,10 +32,9 @@ impl Interrupt {
             .spawn(move || {
                 runtime.block_on(async {
                     while tokio::signal::ctrl_c().await.is_ok() {
-                        if state.interrupted.swap(true, Ordering::SeqCst) {
+                        if state.interrupted.swap(true, Ordering::SeqCst) || !state.cancel() {
                             std::process::exit(130);
                         }
-                        state.cancel();
                     }
                 });
             })?;
@@ -47,7 +47,7 @@ impl Interrupt {
             *slot = Some(handle);
         }
         if self.is_set() {
-            self.state.cancel();
+            let _ = self.state.cancel();
         }
     }
 
@@ -58,12 +58,12 @@ impl Interrupt {
 }
 
 impl State {
-    fn cancel(&self) {
-        if let Ok(slot) = self.cancel.lock()
-            && let Some(handle) = slot.as_ref()
-        {
-            // Nothing to cancel is fine: the statement may have ended a moment ago.
-            let _ = handle.try_cancel();
-        }
+    /// Whether there was something that could be cancelled.
+    fn cancel(&self) -> bool {
+        let Ok(slot) = self.cancel.lock() else { return false };
+        let Some(handle) = slot.as_ref() else { return false };
+        // Nothing left to cancel is fine: the statement may have ended a moment ago.
+        let _ = handle.try_cancel();
+        true
     }
 }

@@ -94,7 +94,7 @@ fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, O
     } else {
         return Ok(None);
     }
-    let url_has_password = connect.url.as_deref().is_some_and(|url| url.contains('@'));
+    let url_has_password = connect.url.as_deref().is_some_and(has_user);
     if let Some(token) = connect.token.as_ref().filter(|_| !url_has_password) {
         options.push((
             option("databricks.access_token"),
@@ -112,10 +112,32 @@ fn extra_options(connect: &ConnectArgs) -> impl Iterator<Item = (OptionDatabase,
         .map(|pair| (option(&pair.key), OptionValue::String(pair.value.clone())))
 }
 
+/// Whether the URL names a user, as in `databricks://token:TOKEN@HOST/…`; an `@` behind the host is none.
+fn has_user(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    authority
+        .split(['/', '?', '#'])
+        .next()
+        .is_some_and(|authority| authority.contains('@'))
+}
+
 fn option(key: &str) -> OptionDatabase {
     OptionDatabase::from(key)
 }
 
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_user;
+
+    #[test]
+    fn a_token_in_the_url_is_told_from_an_at_sign_elsewhere() {
+        assert!(has_user("databricks://token:t@host/sql/1.0/warehouses/x"));
+        assert!(!has_user(
+            "https://host/sql/1.0/warehouses/x?databricks.user_agent_entry=a@b"
+        ));
+    }
 }

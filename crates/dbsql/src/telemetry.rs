@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::thread;
 use std::time::Duration;
 
+use adbc_core::Connection as _;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
@@ -38,7 +39,12 @@ pub(crate) fn show_run(target: &Target, session_id: Option<&str>) -> Result<(), 
     let sql = format!("SELECT log, violations FROM system.telemetry.driver_log{filter} ORDER BY event_at");
     let batches = session.rows(&sql)?;
     let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    eprintln!("\ntelemetry: the workspace's inbox received {count} records of this run");
+    let whose = if session_id.is_some() {
+        "of this run"
+    } else {
+        "in all; this run had no session to tell its own apart"
+    };
+    eprintln!("\ntelemetry: the workspace's inbox received {count} records {whose}");
     for batch in &batches {
         for row in 0..batch.num_rows() {
             let Some(log) = text(batch, "log", row) else { continue };
@@ -131,6 +137,7 @@ fn summary(session: &mut Session) -> Result<(), Failure> {
 
 fn follow(session: &mut Session) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
+    interrupt.cancels(session.connection.get_cancel_handle());
     let mut seen = HashSet::new();
     eprintln!("waiting for records; Ctrl-C ends");
     while !interrupt.is_set() {

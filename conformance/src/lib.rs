@@ -3,15 +3,15 @@
 //! Each file under `tests/` is one sentence. This library holds what they share: a small workspace, connections to it, and the
 //! telemetry that its inbox received, as JSON.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adbc_core::error::Error as AdbcError;
 use adbc_core::options::{OptionDatabase, OptionValue};
 use adbc_core::{Connection as _, Database as _, Driver as _, Statement as _};
-use adbc_databricks::{Connection, Database, Driver};
+use adbc_databricks::{Connection, Database, Driver, Statement};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use databricks_local::{Workspace, WorkspaceBuilder};
+use databricks_local::{InboxRecord, RequestRecord, Workspace, WorkspaceBuilder};
 use serde_json::Value;
 
 /// How long a test waits for telemetry that must come. Generous: it bounds a failure, not a success.
@@ -50,6 +50,13 @@ pub fn connect(workspace: &Workspace) -> Connection {
 /// What the driver says of the options or the workspace.
 pub fn connect_with(workspace: &Workspace, options: &[(&str, &str)]) -> Result<Connection, AdbcError> {
     database(workspace, options)?.new_connection()
+}
+
+/// A statement with this text, not executed yet.
+pub fn statement(connection: &mut Connection, sql: &str) -> Statement {
+    let mut statement = connection.new_statement().expect("a statement");
+    statement.set_sql_query(sql).expect("text");
+    statement
 }
 
 /// All rows of a query, as one batch.
@@ -120,4 +127,46 @@ pub fn statements(logs: &[Value]) -> Vec<&Value> {
                 .is_some_and(|operation| operation.starts_with("EXECUTE_STATEMENT"))
         })
         .collect()
+}
+
+/// The inbox once this many sessions were closed. A session's close is its last record, so nothing of them comes later.
+/// Panics when the closes do not come.
+pub fn records_of_closed(workspace: &Workspace, sessions: usize) -> Vec<InboxRecord> {
+    let deadline = Instant::now() + DELIVERY;
+    loop {
+        let records = workspace.telemetry();
+        let closed = records
+            .iter()
+            .filter(|record| operation_type(&record.log["entry"]["sql_driver_log"]) == "DELETE_SESSION")
+            .count();
+        if closed >= sessions {
+            return records;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        assert!(
+            workspace.wait_for_telemetry(records.len() + 1, left),
+            "{closed} of {sessions} sessions were closed, {} records came",
+            records.len()
+        );
+    }
+}
+
+/// The logs of sessions that were closed, oldest first.
+pub fn logs_of_closed(workspace: &Workspace, sessions: usize) -> Vec<Value> {
+    let records = records_of_closed(workspace, sessions);
+    logs(workspace, records.len())
+}
+
+/// What a log's operation was; empty when it does not say.
+pub fn operation_type(log: &Value) -> &str {
+    log["sql_operation"]["operation_detail"]["operation_type"]
+        .as_str()
+        .unwrap_or_default()
+}
+
+/// The workspace's answers to requests with this method whose path fits.
+pub fn answers(workspace: &Workspace, method: &str, fits: impl Fn(&str) -> bool) -> Vec<RequestRecord> {
+    let mut found = workspace.requests();
+    found.retain(|request| request.method == method && fits(&request.path));
+    found
 }

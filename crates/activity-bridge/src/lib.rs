@@ -7,7 +7,7 @@
 //! | `TracingListener` (feature `tracing`) | every activity, as a live span of the application's `tracing` subscriber |
 //!
 //! Each is installed at a [`Source`](activity::Source) and removed by dropping the
-//! [`Registration`](activity::Registration). Nothing global is ever installed: no subscriber, no hook, no logger.
+//! [`Registration`]. Nothing global is ever installed: no subscriber, no hook, no logger.
 //! Several can listen side by side, and none changes what another one sees.
 //!
 //! All of them read a record through [`iter_local`](activity::Record::iter_local): tags of the scopes `Local` and

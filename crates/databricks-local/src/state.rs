@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) chunk_bytes: usize,
     pub(crate) result_ttl: Duration,
     pub(crate) multi_frame_lz4: bool,
+    /// Whether only this machine can connect. The grants that check no secret are given there alone.
+    pub(crate) is_loopback: bool,
 }
 
 /// Locks a mutex whose holders cannot leave it half-changed, so a panic elsewhere is no reason to stop.

@@ -315,6 +315,7 @@ fn set_up(builder: &WorkspaceBuilder, queries: &Runtime) -> Result<State, Error>
             chunk_bytes: builder.chunk_bytes,
             result_ttl: builder.result_ttl,
             multi_frame_lz4: builder.multi_frame_lz4,
+            is_loopback: builder.listen.ip().is_loopback() && builder.https_listen.ip().is_loopback(),
         },
         engine,
         queries: queries.handle().clone(),

@@ -41,9 +41,9 @@ async fn every_class_comes_with_its_sqlstate() {
         ("SELECT :missing", "UNBOUND_SQL_PARAMETER", "42P02"),
         ("SELECT ?", "UNBOUND_SQL_PARAMETER", "42P02"),
         (
-            "MERGE INTO t USING t AS s ON t.a = s.a WHEN MATCHED THEN DELETE",
-            "UNSUPPORTED_FEATURE",
-            "0A000",
+            "MERGE INTO t USING t AS s ON t.a = s.a WHEN MATCHED THEN DELETE WHEN MATCHED THEN DELETE",
+            "NON_LAST_MATCHED_CLAUSE_OMIT_CONDITION",
+            "42613",
         ),
         ("OPTIMIZE t", "UNSUPPORTED_FEATURE", "0A000"),
         (

@@ -101,7 +101,7 @@ fn spread(batch: &RecordBatch, columns: &[usize], schema: &ArrowSchema) -> Resul
 }
 
 /// Columns as a batch in which NULL is allowed: whether it is, is judged where the batch is put.
-fn nullable_batch(schema: &ArrowSchema, columns: Vec<ArrayRef>) -> Result<RecordBatch, SqlError> {
+pub(super) fn nullable_batch(schema: &ArrowSchema, columns: Vec<ArrayRef>) -> Result<RecordBatch, SqlError> {
     let fields: Vec<Field> = schema
         .fields()
         .iter()
@@ -214,7 +214,7 @@ fn assigned_column(target: &AssignmentTarget, schema: &ArrowSchema, place: &Plac
     column(name, schema, place)
 }
 
-fn column(name: &ObjectName, schema: &ArrowSchema, place: &Place) -> Result<usize, SqlError> {
+pub(super) fn column(name: &ObjectName, schema: &ArrowSchema, place: &Place) -> Result<usize, SqlError> {
     let name = parts(name)?.pop().unwrap_or_default();
     let found = schema
         .fields()
@@ -232,7 +232,7 @@ fn column(name: &ObjectName, schema: &ArrowSchema, place: &Place) -> Result<usiz
     })
 }
 
-fn aliased(expr: Expr, alias: &str) -> SelectItem {
+pub(super) fn aliased(expr: Expr, alias: &str) -> SelectItem {
     SelectItem::ExprWithAlias {
         expr,
         alias: Ident::new(alias),
@@ -240,15 +240,20 @@ fn aliased(expr: Expr, alias: &str) -> SelectItem {
 }
 
 /// `SELECT *` from what a statement changes.
-fn select_from(from: Vec<TableWithJoins>) -> Result<ast::Query, SqlError> {
-    let mut parser = Parser::new(&LocalDialect)
-        .try_with_sql("SELECT * FROM t")
-        .map_err(|error| syntax(&error))?;
-    let mut query = *parser.parse_query().map_err(|error| syntax(&error))?;
+pub(super) fn select_from(from: Vec<TableWithJoins>) -> Result<ast::Query, SqlError> {
+    let mut query = parsed_query("SELECT * FROM t")?;
     if let SetExpr::Select(select) = query.body.as_mut() {
         select.from = from;
     }
     Ok(query)
+}
+
+/// A query that the engine itself writes.
+pub(super) fn parsed_query(sql: &str) -> Result<ast::Query, SqlError> {
+    let mut parser = Parser::new(&LocalDialect)
+        .try_with_sql(sql)
+        .map_err(|error| syntax(&error))?;
+    Ok(*parser.parse_query().map_err(|error| syntax(&error))?)
 }
 
 fn syntax(error: &datafusion::sql::sqlparser::parser::ParserError) -> SqlError {
@@ -261,7 +266,7 @@ async fn run(context: &Context, query: ast::Query, bound: &Bound) -> Result<Vec<
 }
 
 /// The one table that a statement changes.
-async fn target(context: &Context, from: &[TableWithJoins]) -> Result<(Place, Arc<StoredTable>), SqlError> {
+pub(super) async fn target(context: &Context, from: &[TableWithJoins]) -> Result<(Place, Arc<StoredTable>), SqlError> {
     let [
         TableWithJoins {
             relation: TableFactor::Table { name, .. },
@@ -285,20 +290,26 @@ async fn target(context: &Context, from: &[TableWithJoins]) -> Result<(Place, Ar
     Ok((place, table))
 }
 
-/// The one-row result of a change.
+/// The one-row result of a change that has one count.
 fn modified(rows: usize, names: &[&str]) -> Result<Execution, SqlError> {
-    let count = i64::try_from(rows).unwrap_or(i64::MAX);
-    let fields: Vec<Field> = names
+    let counts: Vec<(&str, usize)> = names.iter().map(|name| (*name, rows)).collect();
+    counted(&counts)
+}
+
+/// The one-row result of a change. The first count is of all rows changed.
+pub(super) fn counted(counts: &[(&str, usize)]) -> Result<Execution, SqlError> {
+    let count = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
+    let fields: Vec<Field> = counts
         .iter()
-        .map(|name| Field::new(*name, DataType::Int64, true))
+        .map(|(name, _)| Field::new(*name, DataType::Int64, true))
         .collect();
-    let columns: Vec<ArrayRef> = names
+    let columns: Vec<ArrayRef> = counts
         .iter()
-        .map(|_| Arc::new(Int64Array::from(vec![count])) as ArrayRef)
+        .map(|(_, rows)| Arc::new(Int64Array::from(vec![count(*rows)])) as ArrayRef)
         .collect();
     let batch = RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns)?;
     Ok(Execution {
-        num_modified_rows: Some(count),
+        num_modified_rows: counts.first().map(|(_, rows)| count(*rows)),
         ..Execution::of_batch(batch)
     })
 }

@@ -26,6 +26,7 @@ mod files;
 mod function;
 mod information_schema;
 mod interval;
+mod merge;
 mod metadata;
 mod names;
 mod parameter;

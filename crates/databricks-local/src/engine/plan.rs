@@ -26,6 +26,7 @@ use super::ddl;
 use super::depth;
 use super::dialect::LocalDialect;
 use super::error::{Class, SqlError, quoted};
+use super::merge;
 use super::names::{self, ResultNames, Spellings};
 use super::parameter::{self, Bound};
 use super::rewrite;
@@ -152,7 +153,7 @@ impl Context {
     /// `PARSE_SYNTAX_ERROR`, and those of [`parameter::bind`].
     pub(crate) async fn parse(&self, tokens: Vec<TokenWithSpan>, parameters: &[Parameter]) -> Result<Parsed, SqlError> {
         depth::check(&tokens)?;
-        let tokens = with_maps_as_structs(ddl::without_layout(tokens)?);
+        let tokens = merge::without_stars(with_maps_as_structs(ddl::without_layout(tokens)?));
         let (tokens, bound) = parameter::bind(tokens, parameters, &self.types())?;
         let parsed = parse_tokens(tokens.clone())?;
         let aliases = names::aliases(&tokens);

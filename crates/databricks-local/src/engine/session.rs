@@ -18,7 +18,7 @@ use super::settings::Settings;
 use super::stack::OnLargeStack;
 use super::statement::{self, Command};
 use super::types::column_infos;
-use super::{ddl, dml, metadata};
+use super::{ddl, dml, merge, metadata};
 
 /// A session: its place among the names, its confs. Statements of one session may run at the same time.
 pub struct EngineSession {
@@ -188,6 +188,7 @@ async fn execute_sql(context: &Context, parsed: Parsed) -> Result<Execution, Sql
         ast::Statement::Insert(insert) => dml::insert(context, insert, &bound).await,
         ast::Statement::Update(update) => dml::update(context, update, &bound).await,
         ast::Statement::Delete(delete) => dml::delete(context, delete, &bound).await,
+        ast::Statement::Merge(statement) => merge::merge(context, statement, &bound).await,
         ast::Statement::Truncate(truncate) => ddl::truncate(context, &truncate).await,
         ast::Statement::CreateTable(create) => ddl::create_table(context, create, &written, &bound).await,
         ast::Statement::CreateView(create) => ddl::create_view(context, create, &written, &bound).await,

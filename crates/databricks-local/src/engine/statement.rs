@@ -101,8 +101,8 @@ pub(crate) fn parse(sql: &str) -> Result<Command, SqlError> {
         "RESET" => cursor.reset(),
         "DESCRIBE" | "DESC" => cursor.describe(),
         "ALTER" | "ANALYZE" | "BEGIN" | "CACHE" | "CALL" | "COMMENT" | "COMMIT" | "COPY" | "DECLARE" | "GRANT"
-        | "LIST" | "MERGE" | "MSCK" | "OPTIMIZE" | "REFRESH" | "REORG" | "REPAIR" | "RESTORE" | "REVOKE"
-        | "ROLLBACK" | "SYNC" | "UNCACHE" | "UNDROP" | "VACUUM"
+        | "LIST" | "MSCK" | "OPTIMIZE" | "REFRESH" | "REORG" | "REPAIR" | "RESTORE" | "REVOKE" | "ROLLBACK"
+        | "SYNC" | "UNCACHE" | "UNDROP" | "VACUUM"
             if word.quote_style.is_none() =>
         {
             Err(SqlError::new(

@@ -57,6 +57,8 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/telemetry-unauth", post(telemetry::unauthenticated))
         .route("/results/{statement_id}/{chunk_index}", get(storage::download))
         .route("/oidc/v1/token", post(oauth::token))
+        .route("/oidc/oauth2/v2.0/authorize", get(oauth::authorize))
+        .route("/.well-known/databricks-config", get(oauth::configuration))
         .route("/oidc/.well-known/oauth-authorization-server", get(oauth::discovery))
         .route("/sql/{*path}", axum::routing::any(no_thrift));
     guarded

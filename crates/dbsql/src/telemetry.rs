@@ -1,6 +1,6 @@
 //! `dbsql telemetry`, and the records that `dbsql query --telemetry` shows.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::thread;
 use std::time::Duration;
 
@@ -73,17 +73,23 @@ struct Group {
 }
 
 const COLUMNS: &str = "log, operation_type, statement_type, execution_result, error_name, operation_latency_ms, \
-                       CAST(event_at AS STRING) AS event_at, statement_id, violations, driver_name";
+                       CAST(event_at AS STRING) AS event_at, statement_id, violations, driver_name, session_id";
 
 fn summary(session: &mut Session) -> Result<(), Failure> {
     let batches = session.rows(&format!("SELECT {COLUMNS} FROM system.telemetry.driver_log"))?;
+    // Some drivers name themselves only in the record of the connection; its session ties the others to it.
+    let drivers: HashMap<String, String> = rows(&batches)
+        .filter_map(|(batch, row)| Some((text(batch, "session_id", row)?, text(batch, "driver_name", row)?)))
+        .collect();
     let mut groups: BTreeMap<[String; 4], Group> = BTreeMap::new();
     let mut categories: BTreeMap<String, u64> = BTreeMap::new();
     let mut invalid = 0_u64;
     for (batch, row) in rows(&batches) {
         let or_dash = |column| text(batch, column, row).unwrap_or_else(|| "-".to_owned());
+        let of_session = || drivers.get(&text(batch, "session_id", row)?).cloned();
+        let driver = text(batch, "driver_name", row).or_else(of_session);
         let key = [
-            or_dash("driver_name"),
+            driver.unwrap_or_else(|| "-".to_owned()),
             or_dash("operation_type"),
             or_dash("statement_type"),
             or_dash("execution_result"),

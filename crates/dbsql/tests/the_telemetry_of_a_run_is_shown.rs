@@ -33,6 +33,16 @@ fn with_its_true_chunk_counts() {
         stdout(&summary),
         stderr(&summary)
     );
+    let named = stdout(&summary)
+        .lines()
+        .filter(|line| line.contains("adbc-databricks-rust"))
+        .count();
+    assert_eq!(
+        named,
+        4,
+        "every kind of record is tied to its driver: {}",
+        stdout(&summary)
+    );
     assert!(stdout(&summary).contains("CREATE_SESSION"), "{}", stdout(&summary));
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adbc_core::error::Status;
 use serde_json::json;
-use support::{Reply, Request, Server, inline, ok, query, refusal};
+use support::{Reply, Request, Server, detail, inline, ok, query, refusal};
 
 /// A server whose execute fails this way the first two times.
 fn flaky(fail: impl Fn() -> Reply + Send + Sync + 'static) -> Server {
@@ -67,4 +67,19 @@ fn a_refusal_is_final_and_its_outcome_known() {
         "{error}"
     );
     assert_eq!(server.count(Request::is_execute), 1);
+}
+
+#[test]
+fn a_fallback_that_may_have_run_is_not_hidden_behind_the_refusal_before_it() {
+    let server = Server::start(|request, _| {
+        request
+            .is_execute()
+            .then(|| match request.json()["disposition"].as_str() {
+                Some("EXTERNAL_LINKS") => refusal(502, "BAD_GATEWAY"),
+                _ => refusal(400, "INVALID_PARAMETER_VALUE"),
+            })
+    });
+    let error = query(&mut server.connect()).unwrap_err();
+    assert_eq!(detail(&error, "http.status_code").as_deref(), Some("502"));
+    assert_eq!(server.count(Request::is_execute), 2);
 }

@@ -35,6 +35,15 @@ impl Connection {
         }
     }
 
+    /// A new statement. Statements of one connection can be used at the same time, each by one thread.
+    ///
+    /// # Errors
+    /// `INVALID_STATE` when the connection is closed.
+    pub fn statement(&self) -> Result<Statement> {
+        let settings = self.settings.inherited_by(Scope::Statement);
+        Ok(Statement::new(settings, Arc::clone(self.session()?)))
+    }
+
     /// Refuses what the driver cannot do although the key is known.
     pub(crate) fn check(key: &str, value: &OptionValue) -> DriverResult<()> {
         let Some(spec) = options::find(key) else { return Ok(()) };
@@ -105,8 +114,7 @@ impl adbc_core::sync::Connection for Connection {
     type StatementType = Statement;
 
     fn new_statement(&mut self) -> Result<Statement> {
-        let settings = self.settings.inherited_by(Scope::Statement);
-        Ok(Statement::new(settings, Arc::clone(self.session()?)))
+        self.statement()
     }
 
     fn get_cancel_handle(&self) -> Box<dyn adbc_core::sync::CancelHandle> {

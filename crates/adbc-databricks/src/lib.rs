@@ -51,4 +51,4 @@ pub use database::Database;
 pub use databricks_telemetry::{ErrorCategory, SOURCE};
 pub use driver::Driver;
 pub use error::{Error, ErrorKind, Result};
-pub use statement::Statement;
+pub use statement::{Readings, Statement};

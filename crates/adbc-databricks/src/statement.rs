@@ -1,13 +1,13 @@
 use std::fmt;
 use std::iter;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use adbc_core::PartitionedResult;
 use adbc_core::error::Result;
 use adbc_core::options::{OptionStatement, OptionValue};
 use adbc_core::sync::Optionable;
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::Schema;
+use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
+use arrow_schema::{Schema, SchemaRef};
 use databricks_wire::Sensitive;
 use databricks_wire::sea::Parameter;
 
@@ -20,13 +20,15 @@ use crate::parameters;
 use crate::results::reader::Concatenated;
 use crate::sea::execute::Submission;
 use crate::sea::session::OpenSession;
-use crate::sea::statement::{Outcome, perform};
+use crate::sea::statement::{Answer, Outcome, perform};
 
 /// A SQL text, its parameters, and its executions.
 ///
 /// Executing it again leaves earlier readers alone: each has a server-side result of its own.
 pub struct Statement {
     settings: Settings,
+    /// The same for whoever reads them while `self` is busy.
+    published: Arc<RwLock<Settings>>,
     session: Arc<OpenSession>,
     sql: Option<Sensitive<String>>,
     bound: Option<Bound>,
@@ -41,11 +43,32 @@ enum Bound {
 impl Statement {
     pub(crate) fn new(settings: Settings, session: Arc<OpenSession>) -> Self {
         Self {
+            published: Arc::new(RwLock::new(settings.clone())),
             settings,
             session,
             sql: None,
             bound: None,
             cancel: CancelHandle::default(),
+        }
+    }
+
+    /// Executes as [`execute`](adbc_core::sync::Statement::execute) does, and also says how many rows it is about: those that the
+    /// statement changed, else those that the result has. `None` when there is no result or the server did not say, and for
+    /// several bound rows of a query, which are executed as they are read.
+    ///
+    /// # Errors
+    /// As `execute`.
+    ///
+    /// # Blocking
+    /// As `execute`.
+    pub fn execute_counted(&mut self) -> Result<(Box<dyn RecordBatchReader + Send + 'static>, Option<i64>)> {
+        Ok(self.run()?)
+    }
+
+    /// What can be read of this statement from any thread, also while it executes.
+    pub fn readings(&self) -> Readings {
+        Readings {
+            settings: Arc::clone(&self.published),
         }
     }
 
@@ -97,17 +120,58 @@ impl Statement {
         }))
     }
 
-    fn run(&mut self) -> DriverResult<Box<dyn RecordBatchReader + Send>> {
+    fn run(&mut self) -> DriverResult<(Reader, Option<i64>)> {
         let cancel = self.cancel.clone();
         let _calling = cancel.call();
         if self.bound.is_none() {
             let submission = self.submission()?;
             let outcome = perform(&self.session, &self.settings, submission, Purpose::QUERY, &cancel)?;
-            return Ok(Box::new(outcome.open()?));
+            return Ok(match outcome.answer()? {
+                Answer::Rows(reader) => {
+                    let rows = reader.promised_rows();
+                    (Box::new(reader), rows)
+                }
+                Answer::Changed {
+                    schema,
+                    batches,
+                    changed,
+                } => (replay(schema, batches), Some(changed)),
+            });
         }
-        let executions = self.executions(Purpose::QUERY)?;
-        let readers = executions.map(|outcome| outcome.and_then(Outcome::open));
-        Ok(Box::new(Concatenated::open(Box::new(readers))?))
+        let only_one = matches!(&self.bound, Some(Bound::Batch(batch)) if batch.num_rows() == 1);
+        let mut executions = self.executions(Purpose::QUERY)?;
+        match executions.next().transpose()?.map(Outcome::answer).transpose()? {
+            None => Ok((replay(Arc::new(Schema::empty()), Vec::new()), Some(0))),
+            Some(Answer::Rows(first)) => {
+                let rows = first.promised_rows().filter(|_| only_one);
+                let rest = executions.map(|outcome| outcome.and_then(Outcome::open));
+                let readers = iter::once(Ok(first)).chain(rest);
+                Ok((Box::new(Concatenated::open(Box::new(readers))?), rows))
+            }
+            Some(Answer::Changed {
+                schema,
+                mut batches,
+                mut changed,
+            }) => {
+                for outcome in executions {
+                    match outcome?.answer()? {
+                        Answer::Changed {
+                            batches: more,
+                            changed: also,
+                            ..
+                        } => {
+                            batches.extend(more);
+                            changed = changed.saturating_add(also);
+                        }
+                        Answer::Rows(_) => {
+                            let message = "the bound rows gave results with different columns";
+                            return Err(Error::result_set(message));
+                        }
+                    }
+                }
+                Ok((replay(schema, batches), Some(changed)))
+            }
+        }
     }
 
     fn update(&mut self) -> DriverResult<Option<i64>> {
@@ -121,6 +185,13 @@ impl Statement {
         }
         Ok(total)
     }
+}
+
+type Reader = Box<dyn RecordBatchReader + Send>;
+
+/// A result that was read already.
+fn replay(schema: SchemaRef, batches: Vec<RecordBatch>) -> Reader {
+    Box::new(RecordBatchIterator::new(batches.into_iter().map(Ok), schema))
 }
 
 type Rows = Box<dyn Iterator<Item = DriverResult<Vec<Parameter>>> + Send>;
@@ -164,9 +235,9 @@ impl adbc_core::sync::Statement for Statement {
 
     /// Executes the statement, once per bound row, and returns the concatenated results.
     ///
-    /// Only the first bound row is executed now. Each further one is when the reader has come to the end of the result before
-    /// it, and not at all if the reader is dropped earlier; its failure is the reader's. For statements whose effect counts use
-    /// [`execute_update`](adbc_core::sync::Statement::execute_update), which executes all rows.
+    /// A statement that changes rows is executed for all bound rows now. Of a query only the first bound row is executed now; each
+    /// further one is when the reader has come to the end of the result before it, and not at all if the reader is dropped
+    /// earlier; its failure is the reader's.
     ///
     /// # Errors
     /// `INVALID_STATE` without a SQL text; the server's failure with its SQLSTATE; `CANCELLED`; `TIMEOUT`; `INVALID_ARGUMENT`
@@ -175,7 +246,7 @@ impl adbc_core::sync::Statement for Statement {
     /// # Blocking
     /// Until the first chunk of the first result is here.
     fn execute(&mut self) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
-        Ok(self.run()?)
+        Ok(self.execute_counted()?.0)
     }
 
     /// Executes the statement, once per bound row, and returns how many rows were changed in all, if the server says.
@@ -231,6 +302,10 @@ impl Optionable for Statement {
 
     fn set_option(&mut self, key: OptionStatement, value: OptionValue) -> Result<()> {
         self.settings.set(key.as_ref(), &value)?;
+        self.published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&self.settings);
         Ok(())
     }
 
@@ -258,5 +333,41 @@ impl fmt::Debug for Statement {
             .field("settings", &self.settings)
             .field("sql", &self.sql)
             .finish_non_exhaustive()
+    }
+}
+
+/// What can be read of a statement from any thread, also while it executes.
+#[derive(Clone, Debug)]
+pub struct Readings {
+    settings: Arc<RwLock<Settings>>,
+}
+
+impl Readings {
+    /// An option's value as text.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is no such option, or it has no value.
+    pub fn text(&self, key: &str) -> Result<String> {
+        Ok(self.read().read_text(key)?)
+    }
+
+    /// An option's value as a whole number.
+    ///
+    /// # Errors
+    /// As [`Readings::text`], and when it is no whole number.
+    pub fn integer(&self, key: &str) -> Result<i64> {
+        Ok(self.read().read_integer(key)?)
+    }
+
+    /// An option's value as a number.
+    ///
+    /// # Errors
+    /// As [`Readings::text`], and when it is no number.
+    pub fn double(&self, key: &str) -> Result<f64> {
+        Ok(self.read().read_double(key)?)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

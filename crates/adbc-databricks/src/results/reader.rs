@@ -93,6 +93,12 @@ impl ResultReader {
         }
     }
 
+    /// How many rows the result has, if there is one, the server said, and all of them will come.
+    pub(crate) fn promised_rows(&self) -> Option<i64> {
+        let rows = self.promise.rows.filter(|_| !self.schema.fields().is_empty());
+        rows.and_then(|rows| i64::try_from(rows).ok())
+    }
+
     fn advance(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             self.run.session().check_process()?;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use activity::Activity;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_schema::DataType;
+use arrow_array::{RecordBatch, RecordBatchReader as _};
+use arrow_schema::{DataType, SchemaRef};
 use databricks_telemetry::tags;
 use databricks_wire::sea::StatementResponse;
 
@@ -117,36 +118,85 @@ impl Outcome {
         })
     }
 
+    /// Opens the result, and reads it too if it only says how many rows the statement changed.
+    ///
+    /// # Errors
+    /// As [`Outcome::open`], or the counts cannot be read.
+    ///
+    /// # Blocking
+    /// As [`Outcome::open`].
+    pub(crate) fn answer(self) -> Result<Answer> {
+        let told = self.answer.status.num_modified_rows;
+        let place = self.place_of_counts();
+        // A statement that changes rows answers with one row or none. A query may have a column of this name, and many rows.
+        let manifest = self.answer.manifest.as_ref();
+        let brief = manifest.is_none_or(|manifest| manifest.total_row_count.is_some_and(|rows| rows <= 1));
+        let reader = self.open()?;
+        if !brief || (told.is_none() && place.is_none()) {
+            return Ok(Answer::Rows(reader));
+        }
+        let schema = reader.schema();
+        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(Error::out_of)?;
+        let changed = match (told, place) {
+            (Some(told), _) => told,
+            (None, Some(index)) => sum(&batches, index)?,
+            (None, None) => 0,
+        };
+        Ok(Answer::Changed {
+            schema,
+            batches,
+            changed,
+        })
+    }
+
     /// How many rows the statement changed: what the status says, else the sum of the result's `num_affected_rows`.
     ///
     /// # Errors
     /// As [`Outcome::open`].
     pub(crate) fn affected_rows(mut self) -> Result<Option<i64>> {
-        let columns = self
-            .answer
-            .manifest
-            .as_ref()
-            .map(|manifest| manifest.schema.columns.as_slice());
-        let place = columns
-            .unwrap_or_default()
-            .iter()
-            .position(|column| column.name == "num_affected_rows");
-        let (None, Some(index)) = (self.answer.status.num_modified_rows, place) else {
+        let (None, Some(index)) = (self.answer.status.num_modified_rows, self.place_of_counts()) else {
             conclude(&mut self.root, &self.run, None);
             self.run.complete();
             return Ok(self.answer.status.num_modified_rows);
         };
         let mut total = 0_i64;
         for batch in self.open()? {
-            let batch = batch.map_err(Error::out_of)?;
-            let counts = arrow_cast::cast(batch.column(index), &DataType::Int64)
-                .map_err(|_| Error::result_set("the server's row counts are not numbers"))?;
-            total = counts
-                .as_primitive::<Int64Type>()
-                .iter()
-                .flatten()
-                .fold(total, i64::saturating_add);
+            total = total.saturating_add(sum(&[batch.map_err(Error::out_of)?], index)?);
         }
         Ok(Some(total))
     }
+
+    /// Which column of the result counts changed rows.
+    fn place_of_counts(&self) -> Option<usize> {
+        let manifest = self.answer.manifest.as_ref()?;
+        let mut columns = manifest.schema.columns.iter();
+        columns.position(|column| column.name == "num_affected_rows")
+    }
+}
+
+/// What an executed statement gave.
+pub(crate) enum Answer {
+    /// Rows to read.
+    Rows(ResultReader),
+    /// The numbers of rows that it changed, read already.
+    Changed {
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+        /// How many in all.
+        changed: i64,
+    },
+}
+
+fn sum(batches: &[RecordBatch], index: usize) -> Result<i64> {
+    let mut total = 0_i64;
+    for batch in batches {
+        let counts = arrow_cast::cast(batch.column(index), &DataType::Int64)
+            .map_err(|_| Error::result_set("the server's row counts are not numbers"))?;
+        total = counts
+            .as_primitive::<Int64Type>()
+            .iter()
+            .flatten()
+            .fold(total, i64::saturating_add);
+    }
+    Ok(total)
 }

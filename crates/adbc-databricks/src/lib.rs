@@ -43,6 +43,7 @@ mod runtime;
 mod sea;
 mod statement;
 mod telemetry;
+mod types;
 mod uri;
 
 pub use cancel::CancelHandle;

@@ -11,7 +11,7 @@ use crate::cancel::CancelHandle;
 use crate::error::{Error, Result};
 use crate::observe::Purpose;
 use crate::options::{self, Settings};
-use crate::results::schema::SqlType;
+use crate::types::SqlType;
 use crate::sea::execute::Submission;
 use crate::sea::session::OpenSession;
 use crate::sea::statement::perform;

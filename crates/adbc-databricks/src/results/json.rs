@@ -80,7 +80,7 @@ mod tests {
     use arrow_schema::{Field, Schema};
 
     use super::*;
-    use crate::results::schema::SqlType;
+    use crate::types::SqlType;
 
     fn cell(sql_type: &str, text: &str) -> Result<String> {
         let data_type = SqlType::parse(sql_type).to_arrow_from_json();

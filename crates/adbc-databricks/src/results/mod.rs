@@ -9,7 +9,6 @@ mod decode;
 mod inline;
 mod json;
 pub(crate) mod reader;
-pub(crate) mod schema;
 mod shape;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};

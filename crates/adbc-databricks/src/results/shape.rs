@@ -7,7 +7,7 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
 use databricks_wire::sea::{ColumnInfo, Manifest};
 
-use super::schema::SqlType;
+use crate::types::SqlType;
 use crate::error::{Error, Result};
 use databricks_telemetry::ErrorCategory;
 

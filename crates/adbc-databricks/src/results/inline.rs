@@ -79,7 +79,7 @@ impl Inline {
         });
         match schema {
             Some(schema) => Shape::of_file(&self.manifest, &schema),
-            None => Shape::of_manifest(&self.manifest, self.json),
+            None => Shape::of_manifest(&self.manifest),
         }
     }
 
@@ -166,7 +166,7 @@ impl Decoder {
         if self.json {
             let shape = match &self.shape {
                 Some(shape) => shape,
-                None => self.shape.insert(Shape::of_manifest(manifest, true)?),
+                None => self.shape.insert(Shape::of_manifest(manifest)?),
             };
             let rows = data.data_array.as_deref().unwrap_or_default();
             return Ok(vec![json::decode(&shape.schema(), rows)?]);

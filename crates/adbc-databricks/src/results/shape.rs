@@ -1,14 +1,13 @@
 //! The schema that the caller sees, and how batches are made to fit it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
 use databricks_wire::sea::{ColumnInfo, Manifest};
 
-use crate::types::SqlType;
 use crate::error::{Error, Result};
+use crate::types::{self, SqlType};
 use databricks_telemetry::ErrorCategory;
 
 /// A result's schema: names and order from the manifest, types from the data where there is data.
@@ -25,16 +24,13 @@ impl Shape {
     ///
     /// # Errors
     /// Never for the types that the service documents; an unknown type is text.
-    pub(super) fn of_manifest(manifest: &Manifest, json: bool) -> Result<Self> {
+    pub(super) fn of_manifest(manifest: &Manifest) -> Result<Self> {
         let columns = columns(manifest)?;
         let fields = columns.iter().map(|column| {
             let sql_type = SqlType::of_column(column);
-            let data_type = if json {
-                sql_type.to_arrow_from_json()
-            } else {
-                sql_type.to_arrow()
-            };
-            Field::new(&column.name, data_type, true).with_metadata(metadata(column))
+            let data_type = sql_type.to_arrow();
+            let described = types::describe(column, &sql_type, &data_type);
+            Field::new(&column.name, data_type, true).with_metadata(described)
         });
         Ok(Self {
             schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
@@ -57,7 +53,7 @@ impl Shape {
         }
         let fields = columns.iter().zip(file.fields()).map(|(column, field)| {
             let mut described = field.metadata().clone();
-            described.extend(metadata(column));
+            described.extend(types::describe(column, &SqlType::of_column(column), field.data_type()));
             Field::new(&column.name, field.data_type().clone(), field.is_nullable()).with_metadata(described)
         });
         Ok(Self {
@@ -94,30 +90,4 @@ fn columns(manifest: &Manifest) -> Result<Vec<&ColumnInfo>> {
         ));
     }
     Ok(columns)
-}
-
-fn metadata(column: &ColumnInfo) -> HashMap<String, String> {
-    let text = |key: &str, value: String| (key.to_owned(), value);
-    let mut found = HashMap::from([
-        text("databricks.type_text", column.type_text.clone()),
-        text("Spark:DataType:SqlName", column.type_text.clone()),
-    ]);
-    found.extend(column.type_name.clone().map(|name| text("databricks.type_name", name)));
-    found.extend(
-        column
-            .type_precision
-            .map(|digits| text("databricks.type_precision", digits.to_string())),
-    );
-    found.extend(
-        column
-            .type_scale
-            .map(|digits| text("databricks.type_scale", digits.to_string())),
-    );
-    found.extend(
-        column
-            .type_interval_type
-            .clone()
-            .map(|unit| text("databricks.type_interval_type", unit)),
-    );
-    found
 }

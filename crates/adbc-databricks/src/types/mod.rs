@@ -1,6 +1,8 @@
 //! SQL types as the manifest writes them (`DECIMAL(10,2)`, `STRUCT<a: BIGINT NOT NULL>`), and their Arrow types.
 
+mod field;
 mod parse;
+mod xdbc;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +10,9 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 use databricks_wire::sea::ColumnInfo;
 
+pub(crate) use field::describe;
 use parse::Parser;
+pub(crate) use xdbc::Xdbc;
 
 /// The zone of a `TIMESTAMP` when no data says which one the session has.
 const DEFAULT_ZONE: &str = "Etc/UTC";
@@ -38,9 +42,22 @@ pub(crate) enum SqlType {
     Map(Box<Self>, Box<Self>),
     Struct(Vec<StructField>),
     Void,
-    /// A type whose Arrow form is text: `VARCHAR(10)`, `VARIANT`, `GEOGRAPHY(4326)`, or one that is not known.
+    /// `VARCHAR(n)`: text of at most so many characters.
+    Varchar(u32),
+    /// `CHAR(n)`: text of exactly so many characters, padded with blanks.
+    Char(u32),
+    /// Semi-structured data, delivered as JSON text.
+    Variant,
+    /// A shape on the globe, delivered as (extended) well-known text.
+    Geography(Srid),
+    /// A shape in the plane, delivered as (extended) well-known text.
+    Geometry(Srid),
+    /// A type that is not known here, delivered as text: `OBJECT`, a user-defined type, whatever the future brings.
     Other(String),
 }
+
+/// The spatial reference system of a shape: its number, or `ANY` for one per value.
+pub(crate) type Srid = Option<u32>;
 
 /// The unit or units of an interval: `YEAR`, or `DAY TO SECOND`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +115,13 @@ impl SqlType {
             Self::Float => DataType::Float32,
             Self::Double => DataType::Float64,
             Self::Decimal { precision, scale } => DataType::Decimal128(*precision, *scale),
-            Self::String | Self::Other(_) => DataType::Utf8,
+            Self::String
+            | Self::Varchar(_)
+            | Self::Char(_)
+            | Self::Variant
+            | Self::Geography(_)
+            | Self::Geometry(_)
+            | Self::Other(_) => DataType::Utf8,
             Self::Binary => DataType::Binary,
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some(DEFAULT_ZONE.into())),
@@ -118,18 +141,6 @@ impl SqlType {
                 DataType::Struct(fields.iter().map(field).collect())
             }
             Self::Void => DataType::Null,
-        }
-    }
-
-    /// The Arrow type that JSON cells of it are decoded into: nested values and intervals stay the text they came as.
-    pub(crate) fn to_arrow_from_json(&self) -> DataType {
-        match self {
-            Self::Array(_)
-            | Self::Map(..)
-            | Self::Struct(_)
-            | Self::YearMonthInterval(_)
-            | Self::DayTimeInterval(_) => DataType::Utf8,
-            flat => flat.to_arrow(),
         }
     }
 }
@@ -171,6 +182,13 @@ impl fmt::Display for SqlType {
                 f.write_str(">")
             }
             Self::Void => f.write_str("VOID"),
+            Self::Varchar(length) => write!(f, "VARCHAR({length})"),
+            Self::Char(length) => write!(f, "CHAR({length})"),
+            Self::Variant => f.write_str("VARIANT"),
+            Self::Geography(Some(srid)) => write!(f, "GEOGRAPHY({srid})"),
+            Self::Geography(None) => f.write_str("GEOGRAPHY(ANY)"),
+            Self::Geometry(Some(srid)) => write!(f, "GEOMETRY({srid})"),
+            Self::Geometry(None) => f.write_str("GEOMETRY(ANY)"),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -206,7 +224,10 @@ mod tests {
             }
         );
         assert_eq!(SqlType::parse("STRING COLLATE UNICODE_CI"), SqlType::String);
-        assert_eq!(SqlType::parse("VARCHAR(10)"), SqlType::Other("VARCHAR(10)".into()));
+        assert_eq!(SqlType::parse("VARCHAR(10)"), SqlType::Varchar(10));
+        assert_eq!(SqlType::parse("geography(4326)"), SqlType::Geography(Some(4326)));
+        assert_eq!(SqlType::parse("GEOMETRY(ANY)"), SqlType::Geometry(None));
+        assert_eq!(SqlType::parse("OBJECT"), SqlType::Other("OBJECT".into()));
         assert_eq!(
             SqlType::parse("INTERVAL DAY TO SECOND").to_arrow(),
             DataType::Duration(TimeUnit::Microsecond)
@@ -255,7 +276,11 @@ mod tests {
             Just(SqlType::String),
             Just(SqlType::TimestampNtz),
             Just(SqlType::Void),
-            Just(SqlType::Other("CHAR(3)".into())),
+            Just(SqlType::Char(3)),
+            Just(SqlType::Variant),
+            Just(SqlType::Geography(Some(4326))),
+            Just(SqlType::Geometry(None)),
+            Just(SqlType::Other("OBJECT".into())),
             Just(SqlType::YearMonthInterval(Units {
                 from: "YEAR",
                 to: Some("MONTH")

@@ -1,6 +1,6 @@
 //! Reading types as SQL writes them.
 
-use super::{SqlType, StructField, Units, decimal};
+use super::{SqlType, Srid, StructField, Units, decimal};
 
 /// How deep types may be nested. Deeper ones are text: a type is data from the network and must not exhaust the stack.
 const MAX_DEPTH: usize = 64;
@@ -58,7 +58,12 @@ impl<'a> Parser<'a> {
                 SqlType::Map(Box::new(key), Box::new(value))
             }
             "STRUCT" => SqlType::Struct(self.fields(depth + 1)?),
-            // `VARCHAR(10)`, `GEOGRAPHY(4326)`, `VARIANT`, and what the future brings: a word with numbers or words.
+            "VARCHAR" => self.length().map(SqlType::Varchar)?,
+            "CHAR" | "CHARACTER" => self.length().map(SqlType::Char)?,
+            "VARIANT" => SqlType::Variant,
+            "GEOGRAPHY" => SqlType::Geography(self.srid()?),
+            "GEOMETRY" => SqlType::Geometry(self.srid()?),
+            // What the future brings: a word, perhaps with something in parentheses.
             _ => {
                 if self.peek() == Some('(') {
                     let end = self.rest.find(')')?;
@@ -164,6 +169,25 @@ impl<'a> Parser<'a> {
             }
         }
         None
+    }
+
+    /// `(10)`.
+    fn length(&mut self) -> Option<u32> {
+        match self.numbers()?.as_slice() {
+            [length] => Some(*length),
+            _ => None,
+        }
+    }
+
+    /// `(4326)`, or `(ANY)` for [`None`].
+    fn srid(&mut self) -> Option<Srid> {
+        self.symbol('(')?;
+        let (inside, rest) = self.rest.split_once(')')?;
+        self.rest = rest;
+        match inside.trim() {
+            any if any.eq_ignore_ascii_case("ANY") => Some(None),
+            number => number.parse().ok().map(Some),
+        }
     }
 
     /// `(1,2)`, or nothing.

@@ -1,14 +1,21 @@
-//! `JSON_ARRAY` results: rows of text cells into Arrow arrays.
+//! `JSON_ARRAY` results: rows of text cells into Arrow arrays, of the same types as Arrow results have.
+
+mod interval;
+mod nested;
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{ArrayRef, BinaryArray, NullArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_array::{
+    ArrayRef, BinaryArray, DurationMicrosecondArray, IntervalYearMonthArray, NullArray, RecordBatch,
+    RecordBatchOptions, StringArray,
+};
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, IntervalUnit, SchemaRef, TimeUnit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use nested::Cell;
 
 use crate::error::{Error, Result};
 
@@ -55,8 +62,32 @@ fn column<'a>(cells: impl Iterator<Item = Option<&'a str>>, data_type: &DataType
                     .with_timezone(Arc::clone(zone)),
             ))
         }
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            let months = all(cells, data_type, interval::year_month)?;
+            Ok(Arc::new(IntervalYearMonthArray::from(months)))
+        }
+        DataType::Duration(TimeUnit::Microsecond) => {
+            let micros = all(cells, data_type, interval::day_time)?;
+            Ok(Arc::new(DurationMicrosecondArray::from(micros)))
+        }
+        DataType::List(_) | DataType::Struct(_) | DataType::Map(..) => {
+            let cells: Vec<_> = cells.map(|cell| cell.map(|text| Cell::Text(text.into()))).collect();
+            nested::array(&cells, data_type)
+        }
         _ => parse(cells, data_type, data_type),
     }
+}
+
+fn all<'a, T>(
+    cells: impl Iterator<Item = Option<&'a str>>,
+    data_type: &DataType,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<Option<T>>> {
+    let values = cells.map(|cell| {
+        cell.map(|text| read(text).ok_or_else(|| mismatch(data_type)))
+            .transpose()
+    });
+    values.collect()
 }
 
 fn parse<'a>(cells: impl Iterator<Item = Option<&'a str>>, named: &DataType, parsed: &DataType) -> Result<ArrayRef> {
@@ -83,7 +114,7 @@ mod tests {
     use crate::types::SqlType;
 
     fn cell(sql_type: &str, text: &str) -> Result<String> {
-        let data_type = SqlType::parse(sql_type).to_arrow_from_json();
+        let data_type = SqlType::parse(sql_type).to_arrow();
         let schema = Arc::new(Schema::new(vec![Field::new("x", data_type, true)]));
         let batch = decode(&schema, &[vec![Some(text.to_owned())], vec![None]])?;
         assert!(batch.column(0).is_null(1) || sql_type == "VOID");
@@ -107,7 +138,20 @@ mod tests {
                 "2026-08-06T12:34:56.123456",
                 "2026-08-06T12:34:56.123456",
             ),
-            ("ARRAY<INT>", "[1,2]", "[1,2]"),
+            ("INTERVAL YEAR TO MONTH", "2-6", "2 years 6 mons"),
+            ("INTERVAL DAY TO SECOND", "0 00:00:01.500000000", "PT1.5S"),
+            ("ARRAY<INT>", "[1,2]", "[1, 2]"),
+            ("ARRAY<INT>", r#"["1",null]"#, "[1, ]"),
+            ("MAP<INT, STRING>", r#"{"2":"b","1":null}"#, "{2: b, 1: }"),
+            ("MAP<INT, STRING>", r#"[{"key":"2","value":"b"}]"#, "{2: b}"),
+            (
+                "STRUCT<a: DECIMAL(38,10), b: ARRAY<STRUCT<c: DATE>>, d: VARIANT>",
+                r#"{"d":{"x":[1]},"a":1234567890123456789012345678.0123456789,"b":[{"c":"2026-11-21"},null]}"#,
+                r#"{a: 1234567890123456789012345678.0123456789, b: [{c: 2026-11-21}, ], d: {"x":[1]}}"#,
+            ),
+            ("STRUCT<>", "{}", "{}"),
+            ("VARIANT", r#"{"a":1}"#, r#"{"a":1}"#),
+            ("GEOMETRY(ANY)", "SRID=4326;POINT(1 2)", "SRID=4326;POINT(1 2)"),
         ] {
             assert_eq!(cell(sql_type, text).unwrap(), expected, "{sql_type}");
         }
@@ -127,7 +171,21 @@ mod tests {
 
     #[test]
     fn a_cell_of_the_wrong_type_is_an_error_that_does_not_quote_it() {
-        let error = cell("INT", "canary").unwrap_err();
-        assert!(!error.message().contains("canary"), "{error}");
+        for sql_type in [
+            "INT",
+            "ARRAY<INT>",
+            "INTERVAL MONTH",
+            "STRUCT<a: INT>",
+            "MAP<INT, INT>",
+            "BINARY",
+        ] {
+            for text in ["canary!", r#"["canary!"]"#, r#"{"a":"canary!"}"#, r#"{"1":"canary!"}"#] {
+                if let Err(error) = cell(sql_type, text) {
+                    assert!(!error.message().contains("canary"), "{sql_type} {error}");
+                } else {
+                    assert_eq!((sql_type, text), ("STRUCT<a: INT>", r#"{"1":"canary!"}"#));
+                }
+            }
+        }
     }
 }

@@ -10,6 +10,8 @@ use arrow_schema::Schema;
 
 use crate::cancel::CancelHandle;
 use crate::error::{Error, Result as DriverResult};
+use crate::metadata::Asker;
+use crate::metadata::objects::Filters;
 use crate::observe::Purpose;
 use crate::options::{self, Scope, Settings};
 use crate::sea::session::{OpenSession, Session};
@@ -68,6 +70,21 @@ impl Connection {
             .ok_or_else(|| Error::invalid_state("the connection is closed"))
     }
 
+    fn asker(&self) -> DriverResult<Asker<'_>> {
+        Ok(Asker {
+            session: self.session()?,
+            settings: &self.settings,
+            cancel: &self.cancel,
+        })
+    }
+
+    /// Does a metadata call as one activity.
+    fn listing<T>(&self, purpose: Purpose, work: impl FnOnce(&Asker<'_>) -> DriverResult<T>) -> DriverResult<T> {
+        let asker = self.asker()?;
+        let _calling = self.cancel.call();
+        observe::listing(asker.session.session().lease(), purpose, || work(&asker))
+    }
+
     fn set(&mut self, key: &str, value: &OptionValue) -> DriverResult<()> {
         Self::check(key, value)?;
         let spec = self.settings.settable(key)?;
@@ -76,7 +93,7 @@ impl Connection {
         let _calling = self.cancel.call();
         match spec.key {
             options::CATALOG => {
-                metadata::use_catalog(&session, &self.settings, &wanted, &self.cancel)?;
+                metadata::use_catalog(&self.asker()?, &wanted)?;
                 session.session().set_namespace(|namespace| {
                     // As `USE CATALOG` does: the schema is the new catalog's own default.
                     namespace.catalog = Some(wanted);
@@ -84,7 +101,7 @@ impl Connection {
                 });
             }
             options::SCHEMA => {
-                metadata::use_schema(&session, &self.settings, &wanted, &self.cancel)?;
+                metadata::use_schema(&self.asker()?, &wanted)?;
                 session
                     .session()
                     .set_namespace(|namespace| namespace.schema = Some(wanted));
@@ -99,8 +116,8 @@ impl Connection {
         let _calling = self.cancel.call();
         match options::find(key).map(|spec| spec.key) {
             // `USE` in a statement moves the session too, so the server is asked.
-            Some(options::CATALOG) => Ok(metadata::current_namespace(self.session()?, &self.settings, &self.cancel)?.0),
-            Some(options::SCHEMA) => Ok(metadata::current_namespace(self.session()?, &self.settings, &self.cancel)?.1),
+            Some(options::CATALOG) => Ok(metadata::current_namespace(&self.asker()?)?.0),
+            Some(options::SCHEMA) => Ok(metadata::current_namespace(&self.asker()?)?.1),
             Some(options::SESSION_ID) => match self.session()?.session().id() {
                 Some(id) => Ok(id.to_owned()),
                 None => self.settings.read_text(key),
@@ -125,38 +142,49 @@ impl adbc_core::sync::Connection for Connection {
         Ok(Box::new(info::reader(codes.as_ref())?))
     }
 
+    /// Lists what there is, down to `depth`.
+    ///
+    /// Patterns know `%` and `_`, in any case, and no escape. An absent filter lets everything through; an empty catalog or
+    /// schema asks for what has none, which nothing here is. `table_type` takes the names of
+    /// [`get_table_types`](adbc_core::sync::Connection::get_table_types). Catalogs and schemas stay in the answer when nothing
+    /// in them matches.
+    ///
+    /// Positions count from 1. Constraints are primary and foreign keys and checks, where the catalog has an information schema.
+    ///
+    /// # Errors
+    /// The server's refusal of a catalog that is named exactly; of others nothing is listed. `INVALID_ARGUMENT` when more than
+    /// 4,000,000 tables or columns match.
+    ///
+    /// # Blocking
+    /// For one statement per level (catalogs, schemas, tables, columns, constraints), and one more per level for each catalog
+    /// without an information schema.
     fn get_objects(
         &self,
-        _depth: ObjectDepth,
-        _catalog: Option<&str>,
-        _db_schema: Option<&str>,
-        _table_name: Option<&str>,
-        _table_type: Option<Vec<&str>>,
-        _column_name: Option<&str>,
+        depth: ObjectDepth,
+        catalog: Option<&str>,
+        db_schema: Option<&str>,
+        table_name: Option<&str>,
+        table_type: Option<Vec<&str>>,
+        column_name: Option<&str>,
     ) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
-        Err(Error::not_implemented("listing catalogs, schemas and tables is not supported").into())
+        let filters = Filters::new(catalog, db_schema, table_name, table_type.as_deref(), column_name);
+        let objects = self.listing(Purpose::objects(depth), |asker| {
+            metadata::objects::objects(asker, depth, &filters)
+        });
+        Ok(Box::new(info::of_batch(objects?)))
     }
 
     /// Asks the server for a table's columns. The names are taken literally; quotes in them are escaped.
     ///
     /// # Errors
-    /// `NOT_FOUND` when there is no such table.
+    /// `NOT_FOUND` when there is no such table; `INVALID_ARGUMENT` for a catalog without a schema.
     fn get_table_schema(&self, catalog: Option<&str>, db_schema: Option<&str>, table_name: &str) -> Result<Schema> {
         let _calling = self.cancel.call();
-        let names = [catalog, db_schema, Some(table_name)];
-        Ok(metadata::table_schema(
-            self.session()?,
-            &self.settings,
-            &names,
-            &self.cancel,
-        )?)
+        Ok(metadata::table_schema(&self.asker()?, catalog, db_schema, table_name)?)
     }
 
     fn get_table_types(&self) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
-        let root = observe::statement(self.session()?.session().lease(), Purpose::TABLE_TYPES, None);
-        let types = info::table_types();
-        observe::end(root, &types);
-        Ok(Box::new(types?))
+        Ok(Box::new(self.listing(Purpose::TABLE_TYPES, |_| info::table_types())?))
     }
 
     fn get_statistic_names(&self) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {

@@ -126,6 +126,11 @@ impl Error {
         Self::new(ErrorKind::Internal, ErrorCategory::ResultSetError, message)
     }
 
+    /// Arrays that do not fit one of ADBC's schemas.
+    pub(crate) fn unfit(error: ArrowError) -> Self {
+        Self::internal(format!("the answer does not fit ADBC's schema: {error}"))
+    }
+
     /// The driver's own error out of the Arrow error that a reader wraps it in.
     pub(crate) fn out_of(error: ArrowError) -> Self {
         match error {

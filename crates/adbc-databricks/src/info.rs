@@ -11,21 +11,10 @@ use arrow_buffer::ScalarBuffer;
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 
 use crate::error::{Error, Result};
+use crate::metadata;
 
 /// The Arrow implementation's version, as Cargo.lock pins it.
 const ARROW_VERSION: &str = "v59.3.2";
-
-const TABLE_TYPES: [&str; 9] = [
-    "TABLE",
-    "VIEW",
-    "SYSTEM TABLE",
-    "METRIC_VIEW",
-    "MANAGED",
-    "EXTERNAL",
-    "FOREIGN",
-    "MATERIALIZED_VIEW",
-    "STREAMING_TABLE",
-];
 
 pub(crate) type OneBatch = RecordBatchIterator<std::option::IntoIter<Result<RecordBatch, ArrowError>>>;
 
@@ -115,14 +104,19 @@ pub(crate) fn reader(codes: Option<&HashSet<InfoCode>>) -> Result<OneBatch> {
 /// # Errors
 /// As [`reader`].
 pub(crate) fn table_types() -> Result<OneBatch> {
-    let types = StringArray::from_iter_values(TABLE_TYPES);
+    let types = StringArray::from_iter_values(metadata::TABLE_TYPES);
     one_batch(Arc::clone(&schemas::GET_TABLE_TYPES_SCHEMA), vec![Arc::new(types)])
 }
 
+/// A reader of one batch that is here already.
+pub(crate) fn of_batch(batch: RecordBatch) -> OneBatch {
+    let schema = batch.schema();
+    RecordBatchIterator::new(Some(Ok(batch)).into_iter(), schema)
+}
+
 fn one_batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<OneBatch> {
-    let batch =
-        RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| Error::internal(error.to_string()))?;
-    Ok(RecordBatchIterator::new(Some(Ok(batch)).into_iter(), schema))
+    let batch = RecordBatch::try_new(schema, columns).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(of_batch(batch))
 }
 
 #[cfg(test)]

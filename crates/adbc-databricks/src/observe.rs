@@ -5,6 +5,7 @@
 //! statement are roots of their own.
 
 use activity::{Activity, Id, SpanContext};
+use adbc_core::options::ObjectDepth;
 use databricks_telemetry::{Lease, OperationType, StatementKind, operations, tags};
 
 use crate::error::{Error, ErrorKind};
@@ -48,6 +49,21 @@ impl Purpose {
         listing: Some(OperationType::ListColumns),
         internal: false,
     };
+    /// The caller wants to know what there is, down to this depth. The statements for it are [`Purpose::INTERNAL`].
+    pub(crate) const fn objects(depth: ObjectDepth) -> Self {
+        let listing = match depth {
+            ObjectDepth::Catalogs => OperationType::ListCatalogs,
+            ObjectDepth::Schemas => OperationType::ListSchemas,
+            ObjectDepth::Tables => OperationType::ListTables,
+            ObjectDepth::All | ObjectDepth::Columns => OperationType::ListColumns,
+        };
+        Self {
+            operation: &operations::STATEMENT_METADATA,
+            kind: StatementKind::Metadata,
+            listing: Some(listing),
+            internal: false,
+        }
+    }
     /// The caller wants the types of tables; no statement is needed for it.
     pub(crate) const TABLE_TYPES: Self = Self {
         operation: &operations::STATEMENT_METADATA,
@@ -68,6 +84,15 @@ pub(crate) fn statement(lease: &Lease, purpose: Purpose, parent: Option<SpanCont
     // Children add to it; a statement that was never polled shall say so.
     root.set(tags::POLL_COUNT, 0);
     root
+}
+
+/// Does a metadata call, which may be several statements, as one activity. Each of the statements has one of its own.
+pub(crate) fn listing<T>(lease: &Lease, purpose: Purpose, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let mut root = statement(lease, purpose, None);
+    let outcome = work();
+    root.set(tags::OPERATION_LATENCY, root.elapsed());
+    end(root, &outcome);
+    outcome
 }
 
 /// Starts the root of a call about a statement: cancel or close.

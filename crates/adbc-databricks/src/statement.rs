@@ -13,7 +13,7 @@ use databricks_wire::sea::Parameter;
 
 use crate::cancel::{Calling, CancelHandle};
 use crate::error::{Error, Result as DriverResult};
-use crate::metadata;
+use crate::metadata::{self, Asker};
 use crate::observe::Purpose;
 use crate::options::{self, Settings};
 use crate::parameters;
@@ -258,13 +258,12 @@ impl adbc_core::sync::Statement for Statement {
     fn execute_schema(&mut self) -> Result<Schema> {
         let sql = self.sql()?.clone();
         let _calling = self.cancel.call();
-        Ok(metadata::describe(
-            &self.session,
-            &self.settings,
-            sql.expose(),
-            Purpose::INTERNAL,
-            &self.cancel,
-        )?)
+        let asker = Asker {
+            session: &self.session,
+            settings: &self.settings,
+            cancel: &self.cancel,
+        };
+        Ok(metadata::describe(&asker, sql.expose(), Vec::new(), Purpose::INTERNAL)?)
     }
 
     fn execute_partitions(&mut self) -> Result<PartitionedResult> {

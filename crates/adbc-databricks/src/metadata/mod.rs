@@ -1,0 +1,109 @@
+//! Questions to the server that the driver asks on its own: current names, schemas of queries and tables.
+
+mod ask;
+mod listing;
+pub(crate) mod objects;
+mod pattern;
+mod tree;
+
+use arrow_schema::{Field, Schema};
+use databricks_wire::sea::{ColumnInfo, Parameter};
+
+use crate::error::{Error, Result};
+use crate::observe::Purpose;
+use crate::types::{self, SqlType};
+pub(crate) use ask::Asker;
+use ask::quoted;
+pub(crate) use listing::TABLE_TYPES;
+
+/// The columns that a query would return.
+///
+/// # Errors
+/// The server's, if the query is wrong.
+pub(crate) fn describe(asker: &Asker<'_>, sql: &str, parameters: Vec<Parameter>, purpose: Purpose) -> Result<Schema> {
+    let answer = asker.ask(format!("DESCRIBE QUERY {sql}"), parameters, purpose)?;
+    let [name, type_text] = [answer.need(&["col_name"])?, answer.need(&["data_type"])?];
+    let comment = answer.place(&["comment"]);
+    let fields = answer.rows.into_iter().map(|mut row| {
+        let mut take = |place: usize| row.get_mut(place).and_then(Option::take);
+        let (Some(name), Some(type_text)) = (take(name), take(type_text)) else {
+            return Err(Error::result_set("the server described a column without name or type"));
+        };
+        let comment = comment.and_then(take).filter(|comment| !comment.is_empty());
+        Ok(field(&name, &type_text, comment))
+    });
+    Ok(Schema::new(fields.collect::<Result<Vec<_>>>()?))
+}
+
+/// The field of a column with this type. Whether it can be null is not known, so it can.
+fn field(name: &str, type_text: &str, comment: Option<String>) -> Field {
+    let sql_type = SqlType::parse(type_text);
+    let data_type = sql_type.to_arrow();
+    // `DESCRIBE` writes types in lower case, results in upper case.
+    let column = ColumnInfo {
+        type_text: sql_type.to_string(),
+        ..ColumnInfo::default()
+    };
+    let mut metadata = types::describe(&column, &sql_type, &data_type);
+    metadata.extend(comment.map(|comment| ("comment".to_owned(), comment)));
+    Field::new(name, data_type, true).with_metadata(metadata)
+}
+
+/// The columns of a table, named by catalog, schema and table as far as given.
+///
+/// # Errors
+/// `NotFound` when there is no such table; `InvalidArgument` for a catalog without a schema, which names no place.
+pub(crate) fn table_schema(
+    asker: &Asker<'_>,
+    catalog: Option<&str>,
+    schema: Option<&str>,
+    table: &str,
+) -> Result<Schema> {
+    let given = |name: Option<&str>| name.filter(|name| !name.is_empty()).map(quoted);
+    let (catalog, schema) = (given(catalog), given(schema));
+    if catalog.is_some() && schema.is_none() {
+        return Err(Error::invalid_argument(
+            "a table is looked for in a schema: name the schema as well as the catalog, or neither",
+        ));
+    }
+    if table.is_empty() {
+        return Err(Error::invalid_argument("the table's name is empty"));
+    }
+    let name: Vec<String> = catalog.into_iter().chain(schema).chain([quoted(table)]).collect();
+    let sql = format!("SELECT * FROM {}", name.join("."));
+    describe(asker, &sql, Vec::new(), Purpose::COLUMNS)
+}
+
+/// The catalog and schema that names start in.
+///
+/// # Errors
+/// The server's.
+pub(crate) fn current_namespace(asker: &Asker<'_>) -> Result<(String, String)> {
+    let sql = "SELECT current_catalog(), current_schema()".to_owned();
+    let answer = asker.ask(sql, Vec::new(), Purpose::INTERNAL)?;
+    let mut cells = answer.rows.into_iter().flatten();
+    match (cells.next().flatten(), cells.next().flatten()) {
+        (Some(catalog), Some(schema)) => Ok((catalog, schema)),
+        _ => Err(Error::result_set(
+            "the server did not name the current catalog and schema",
+        )),
+    }
+}
+
+/// Moves the session to a catalog.
+///
+/// # Errors
+/// `NotFound` when there is none of this name.
+pub(crate) fn use_catalog(asker: &Asker<'_>, name: &str) -> Result<()> {
+    let sql = format!("USE CATALOG {}", quoted(name));
+    asker.ask(sql, Vec::new(), Purpose::INTERNAL).map(drop)
+}
+
+/// Moves the session to a schema of the current catalog.
+///
+/// # Errors
+/// `NotFound` when there is none of this name.
+pub(crate) fn use_schema(asker: &Asker<'_>, name: &str) -> Result<()> {
+    let sql = format!("USE SCHEMA {}", quoted(name));
+    asker.ask(sql, Vec::new(), Purpose::INTERNAL).map(drop)
+}

@@ -34,7 +34,13 @@ impl Clock for SystemClock {
     }
 
     fn wall_time(&self, at: Instant) -> SystemTime {
-        let now = Instant::now();
+        SystemClock.wall_time_seen(at, Instant::now())
+    }
+}
+
+impl SystemClock {
+    /// The wall time of `at`, for a caller who has read the clock a moment ago: `now`.
+    pub(crate) fn wall_time_seen(&self, at: Instant, now: Instant) -> SystemTime {
         let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, saturating_ns);
         let zero = *ZERO.get_or_init(|| now);
         let fresh_ns = unix_ns.saturating_sub(saturating_ns(now.saturating_duration_since(zero)));

@@ -120,9 +120,9 @@ macro_rules! facts {
         /// The wall time of the start.
         ///
         /// # Cost
-        /// Two clock readings with the system clock.
+        /// One clock reading with the system clock.
         pub fn started_at(&self) -> SystemTime {
-            self.core().source.wall_time(self.core().started)
+            self.core().source.wall_time(self.core().started, self.seen())
         }
 
         /// The start by the source's clock.
@@ -147,6 +147,11 @@ impl Started<'_> {
 
     fn core(&self) -> &Core {
         self.core
+    }
+
+    /// The last reading of the clock before listeners were told.
+    fn seen(&self) -> Instant {
+        self.core.started
     }
 }
 
@@ -229,6 +234,11 @@ impl Record<'_> {
     #[inline(always)]
     fn core(&self) -> &Core {
         &self.live.core
+    }
+
+    /// The last reading of the clock before listeners were told.
+    fn seen(&self) -> Instant {
+        self.completed
     }
 
     pub(crate) fn slots(&self) -> &Slots {

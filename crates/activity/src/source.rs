@@ -146,8 +146,12 @@ impl Source {
         }
     }
 
-    pub(crate) fn wall_time(&self, at: Instant) -> SystemTime {
-        self.clock.unwrap_or(&SystemClock).wall_time(at)
+    /// The wall time of `at`; `now` was read from this source's clock a moment ago.
+    pub(crate) fn wall_time(&self, at: Instant, now: Instant) -> SystemTime {
+        match self.clock {
+            Some(clock) => clock.wall_time(at),
+            None => SystemClock.wall_time_seen(at, now),
+        }
     }
 
     #[inline(always)]

@@ -64,7 +64,10 @@ fn main() {
     );
     for row in &rows {
         let ratio = row.best_ns / measure;
-        println!("{:<44} {:>9.1} {ratio:>8.2} {:>10.1}", row.name, row.best_ns, row.allocations);
+        println!(
+            "{:<44} {:>9.1} {ratio:>8.2} {:>10.1}",
+            row.name, row.best_ns, row.allocations
+        );
     }
     println!();
     println!(
@@ -190,7 +193,10 @@ fn lease(host: &str, on: &str, answers: bool) -> Lease {
         close_timeout: Duration::ZERO,
         ..Config::default()
     };
-    for key in ["adbc.databricks.telemetry.enabled", "adbc.databricks.telemetry.force_enabled"] {
+    for key in [
+        "adbc.databricks.telemetry.enabled",
+        "adbc.databricks.telemetry.force_enabled",
+    ] {
         config.set(key, on).expect("a boolean");
     }
     let lease = Telemetry::attach_in(Environment::default(), facts, config, Arc::new(Endpoint { answers }));

@@ -23,6 +23,9 @@ pub(crate) struct Event {
     /// When it began, in milliseconds since the Unix epoch.
     timestamp_millis: i64,
     workspace_id: Option<i64>,
+    session: Option<Id>,
+    statement: Option<Id>,
+    /// The rest. Its ids are empty: the worker makes text of them.
     log: Box<DriverLog>,
     /// Sent at once, and dropped last: connections and errors.
     pub(crate) urgent: bool,
@@ -38,8 +41,8 @@ impl Event {
     /// The root of a connection's opening began before there was a session: it gets the `session` that came of it.
     ///
     /// # Cost
-    /// Allocates the entry and its ids.
-    pub(crate) fn read(record: &Record<'_>, session: Option<Id>) -> Option<Self> {
+    /// One allocation, for the entry.
+    pub(crate) fn read(record: &Record<'_>, session: impl FnOnce() -> Option<Id>) -> Option<Self> {
         let kind = record.operation().kind();
         let failed = record.status() != Status::Ok;
         let (kind, anonymous) = match kind {
@@ -53,15 +56,16 @@ impl Event {
         };
         let remote = record.remote(kind);
         let error = error_category(record.status(), &remote);
-        let session = remote
-            .get(tags::SESSION_ID)
-            .or(session.filter(|_| kind == kinds::CONNECTION_OPEN));
+        let session = match remote.get(tags::SESSION_ID) {
+            None if kind == kinds::CONNECTION_OPEN => session(),
+            known => known,
+        };
         let mut missing = remote
             .missing()
             .filter(|tag| tag.name() != tags::SESSION_ID.name() || session.is_none());
         let log = DriverLog {
-            session_id: session.map(|id| id.as_str().to_owned()),
-            sql_statement_id: remote.get(tags::STATEMENT_ID).map(|id| id.as_str().to_owned()),
+            session_id: None,
+            sql_statement_id: None,
             system_configuration: (kind == kinds::CONNECTION_OPEN).then(|| system_configuration(&remote)),
             driver_connection_params: (kind == kinds::CONNECTION_OPEN).then(|| connection_parameters(&remote)),
             auth_type: remote.get(tags::AUTH_TYPE).map(|auth| auth.as_str().to_owned()),
@@ -77,6 +81,8 @@ impl Event {
         Some(Self {
             timestamp_millis: record.started_at().duration_since(UNIX_EPOCH).map_or(0, millis),
             workspace_id: remote.get(tags::WORKSPACE_ID),
+            session,
+            statement: remote.get(tags::STATEMENT_ID),
             log: Box::new(log),
             urgent: error.is_some() || matches!(kind, kinds::CONNECTION_OPEN | kinds::CONNECTION_CLOSE | kinds::ERROR),
             anonymous,
@@ -88,7 +94,7 @@ impl Event {
     /// of error came of it, whatever the record says.
     pub(crate) fn frontend_log(&self, route: Route) -> FrontendLog {
         let (workspace_id, mut log) = match route {
-            Route::Authenticated => (self.workspace_id, (*self.log).clone()),
+            Route::Authenticated => (self.workspace_id, self.identified()),
             Route::Unauthenticated => (None, self.without_identity()),
         };
         if let Some(said) = log.system_configuration.take() {
@@ -110,6 +116,14 @@ impl Event {
                 },
             },
             entry: FrontendLogEntry { sql_driver_log: log },
+        }
+    }
+
+    fn identified(&self) -> DriverLog {
+        DriverLog {
+            session_id: self.session.map(|id| id.as_str().to_owned()),
+            sql_statement_id: self.statement.map(|id| id.as_str().to_owned()),
+            ..(*self.log).clone()
         }
     }
 
@@ -304,7 +318,7 @@ mod tests {
             Level::Metrics
         }
         fn completed(&self, record: &Record<'_>) {
-            self.0.lock().unwrap().extend(Event::read(record, None));
+            self.0.lock().unwrap().extend(Event::read(record, || None));
         }
     }
 

@@ -12,6 +12,7 @@ use crate::breaker::{Breaker, Policy};
 use crate::export::{SharedBreaker, lock};
 use crate::facts::Endpoint;
 use crate::flags::{Clock, FlagCache};
+use crate::fork::Origin;
 use crate::hub::{Hub, HubKey};
 use crate::listener::Listening;
 use crate::queue::Budget;
@@ -39,19 +40,25 @@ static PLACES: [Place; GENERATIONS] = [const {
 }; GENERATIONS];
 
 /// The state of this process; `None` when there is no place for it.
+///
+/// # Cost
+/// A system call.
 pub(crate) fn current() -> Option<&'static Process> {
     let pid = std::process::id();
     let place = PLACES.iter().find(|place| {
-        let taken = place.pid.compare_exchange(0, pid, Ordering::AcqRel, Ordering::Acquire);
-        taken.unwrap_or_else(|taken| if taken == pid { 0 } else { taken }) == 0
+        match place.pid.compare_exchange(0, pid, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            // An ancestor may have had the same id: they are given out again, and each namespace has its own.
+            Err(taken) => taken == pid && place.process.get().is_none_or(|process| process.origin.is_here()),
+        }
     })?;
-    Some(place.process.get_or_init(|| Process::new(pid)))
+    Some(place.process.get_or_init(Process::new))
 }
 
 /// What the connections of a process share.
 #[derive(Debug)]
 pub(crate) struct Process {
-    pub(crate) pid: u32,
+    pub(crate) origin: Origin,
     pub(crate) flags: FlagCache,
     pub(crate) budget: Arc<Budget>,
     pub(crate) counters: Arc<Counters>,
@@ -67,9 +74,9 @@ struct Shared {
 }
 
 impl Process {
-    fn new(pid: u32) -> Self {
+    fn new() -> Self {
         Self {
-            pid,
+            origin: Origin::here(),
             flags: FlagCache::default(),
             budget: Arc::default(),
             counters: Arc::default(),

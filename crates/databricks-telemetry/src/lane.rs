@@ -12,7 +12,6 @@ use crate::listener::Ear;
 /// What a connection's roots carry. Lives as long as the lease or any record begun on it, whichever is longer.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    pid: u32,
     hub: Arc<Hub>,
     inputs: LaneInputs,
     session: Arc<RwLock<Option<Id>>>,
@@ -45,15 +44,8 @@ impl LaneInputs {
 }
 
 impl Lane {
-    pub(crate) fn new(
-        pid: u32,
-        hub: Arc<Hub>,
-        inputs: LaneInputs,
-        session: Arc<RwLock<Option<Id>>>,
-        ear: Arc<Ear>,
-    ) -> Self {
+    pub(crate) fn new(hub: Arc<Hub>, inputs: LaneInputs, session: Arc<RwLock<Option<Id>>>, ear: Arc<Ear>) -> Self {
         Self {
-            pid,
             hub,
             inputs,
             session,
@@ -61,9 +53,9 @@ impl Lane {
         }
     }
 
-    /// The process that made it.
-    pub(crate) fn pid(&self) -> u32 {
-        self.pid
+    /// Whether this is the process that made it.
+    pub(crate) fn is_here(&self) -> bool {
+        self.hub.process.origin.is_here()
     }
 
     /// Which registration of the listener hears it.

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::enable::{Decision, Environment, Flag, Reason, Verdict};
 use crate::facts::{ConnectionFacts, Endpoint};
 use crate::flags::Clock;
+use crate::fork::Origin;
 use crate::hosts;
 use crate::hub::{HubKey, Settings};
 use crate::lane::{Lane, LaneInputs};
@@ -72,7 +73,7 @@ impl Telemetry {
 ///
 /// A lease that is used in a forked child attaches anew there; what the parent had queued stays with the parent.
 pub struct Lease {
-    pid: u32,
+    origin: Origin,
     clock: Clock,
     environment: Environment,
     facts: Arc<ConnectionFacts>,
@@ -111,7 +112,7 @@ impl Lease {
         };
         let (decision, part) = Part::join(clock, inputs, &facts, &config, &transport, &session);
         Self {
-            pid: std::process::id(),
+            origin: Origin::here(),
             clock,
             environment,
             facts,
@@ -135,9 +136,8 @@ impl Lease {
     /// Never.
     ///
     /// # Cost
-    /// One relaxed load when nobody looks at anybody's activities. Else the process's id is asked for, here and when
-    /// the record completes, because a fork may have come in between; and the time, while the workspace's flag is what
-    /// keeps telemetry off.
+    /// One relaxed load when nobody looks at anybody's activities. Else another one, to see that this is not a forked
+    /// child, here and when the record completes; and the time, while the workspace's flag is what keeps telemetry off.
     pub fn root(&self, operation: &'static Operation, parent: Option<SpanContext>) -> Activity {
         if SOURCE.level() == Level::Off {
             return Activity::noop();
@@ -215,7 +215,7 @@ impl Lease {
 
     /// This lease, or in a forked child the one that attached there.
     fn here(&self) -> &Self {
-        if self.pid == std::process::id() {
+        if self.origin.is_here() {
             return self;
         }
         self.reborn
@@ -239,7 +239,7 @@ impl Lease {
     /// A lease that takes no part.
     fn spent(of: &Self) -> Self {
         Self {
-            pid: std::process::id(),
+            origin: Origin::here(),
             clock: of.clock,
             environment: of.environment,
             facts: Arc::clone(&of.facts),
@@ -310,20 +310,14 @@ impl Part {
             hub.learn(answer);
         }
         let number = hub.join(Arc::clone(transport));
-        let lane = Arc::new(Lane::new(
-            process.pid,
-            hub,
-            inputs,
-            Arc::clone(session),
-            process.listening.join(),
-        ));
+        let lane = Arc::new(Lane::new(hub, inputs, Arc::clone(session), process.listening.join()));
         (decision, Some(Self { lane, number }))
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.pid == std::process::id() {
+        if self.origin.is_here() {
             return self.close();
         }
         // A copy in a forked child: what it holds belongs to the parent, whose threads are not here. Nothing of it may
@@ -388,7 +382,7 @@ mod tests {
         for _ in 0..5 {
             lease.root(&operations::STATEMENT_EXECUTE, None).end();
         }
-        lease.pid += 1;
+        lease.origin = Origin::elsewhere();
         let parents = lease.part.as_ref().map(|part| Arc::clone(part.lane.hub()));
         let Some(parents) = parents else {
             panic!("telemetry is on")
@@ -398,7 +392,7 @@ mod tests {
         assert!(root.is_recording());
         root.end();
         let reborn = lease.here();
-        assert_eq!(reborn.pid, std::process::id());
+        assert!(reborn.origin.is_here());
         assert_eq!(*reborn.session.read().unwrap(), Some(Id::new("a-session").unwrap()));
         assert!(lease.decision().is_on());
 
@@ -414,7 +408,7 @@ mod tests {
         let transport = Arc::new(Counting::default());
         let mut lease = lease("closed-and-forked.example.com", &transport);
         lease.close();
-        lease.pid += 1;
+        lease.origin = Origin::elsewhere();
         assert!(!lease.root(&operations::STATEMENT_EXECUTE, None).is_recording());
         lease.close();
         assert_eq!(transport.0.load(Ordering::SeqCst), 0);

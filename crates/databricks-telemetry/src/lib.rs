@@ -66,6 +66,7 @@ mod catalogue;
 mod event;
 mod export;
 mod facts;
+mod fork;
 mod hosts;
 mod hub;
 mod interceptor;

@@ -82,8 +82,8 @@ impl Listener for TelemetryListener {
         }
         let Some(lane) = record.lane::<Lane>() else { return };
         if lane.turn() == self.turn
-            && lane.pid() == std::process::id()
-            && let Some(event) = Event::read(record, lane.session())
+            && lane.is_here()
+            && let Some(event) = Event::read(record, || lane.session())
         {
             lane.accept(event);
         }

@@ -1,5 +1,6 @@
 //! A connection's part in telemetry, from its opening to its close.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -16,6 +17,7 @@ use crate::hosts;
 use crate::hub::{HubKey, Settings};
 use crate::lane::{Lane, LaneInputs};
 use crate::listener::others_listen;
+use crate::route::{Handle, Route};
 use crate::source::SOURCE;
 use crate::stats::{Counter, Stats};
 use crate::transport::Transport;
@@ -84,6 +86,8 @@ pub struct Lease {
     session: Arc<RwLock<Option<Id>>>,
     /// `None` when telemetry is off for this connection for good: whatever the workspace's flag says.
     part: Option<Part>,
+    /// What roots carry that telemetry does not want: the handle alone.
+    bare: Option<Arc<Route>>,
     closed: AtomicBool,
     /// The lease of the forked child in whose memory this is a copy.
     reborn: OnceLock<Box<Lease>>,
@@ -91,6 +95,8 @@ pub struct Lease {
 
 struct Part {
     lane: Arc<Lane>,
+    /// What roots carry: the lane, and the handle if there is one.
+    route: Arc<Route>,
     /// The number by which the hub knows the lease's transport.
     number: u64,
 }
@@ -121,16 +127,30 @@ impl Lease {
             decision,
             session,
             part,
+            bare: None,
             closed: AtomicBool::new(false),
             reborn: OnceLock::new(),
         }
+    }
+
+    /// Gives the connection's activities a handle, by which listeners beside telemetry's tell them from those of other
+    /// connections: see [`Routed`](crate::Routed). With one, activities are started also when telemetry is off.
+    ///
+    /// Records hold it until they are complete, and the last of them drops it, on any thread: its drop must not block.
+    #[must_use]
+    pub fn with_handle(mut self, handle: Arc<dyn Any + Send + Sync>) -> Self {
+        if let Some(part) = &mut self.part {
+            part.route = Arc::new(Route::new(Some(Arc::clone(&part.lane)), Some(Arc::clone(&handle))));
+        }
+        self.bare = Some(Arc::new(Route::new(None, Some(handle))));
+        self
     }
 
     /// Starts the activity of an operation, below `parent` if the caller has a trace of its own.
     ///
     /// It carries the ids that are known, and the opening of a connection also its facts. When it completes it becomes
     /// one record of telemetry, if that is on. It is a no-op when nobody looks: telemetry is off or the lease closed,
-    /// and no other listener is registered at [`SOURCE`].
+    /// there is no [handle](Lease::with_handle), and no other listener is registered at [`SOURCE`].
     ///
     /// # Blocking
     /// Never.
@@ -148,10 +168,10 @@ impl Lease {
             .as_ref()
             .filter(|part| !here.closed.load(Ordering::Relaxed) && part.lane.decision().verdict != Verdict::Off);
         let mut builder = SOURCE.root(operation).parent(parent);
-        match part {
-            Some(part) => {
-                let lane: Arc<Lane> = Arc::clone(&part.lane);
-                builder = builder.lane(lane);
+        match part.map(|part| &part.route).or(here.bare.as_ref()) {
+            Some(route) => {
+                let route: Arc<Route> = Arc::clone(route);
+                builder = builder.lane(route);
             }
             None if !others_listen() => return Activity::noop(),
             None => {}
@@ -220,7 +240,7 @@ impl Lease {
         }
         self.reborn
             .get_or_init(|| {
-                Box::new(match &self.transport {
+                let reborn = match &self.transport {
                     Some(transport) if !self.closed.load(Ordering::Relaxed) => Self::new(
                         self.clock,
                         self.environment,
@@ -231,6 +251,10 @@ impl Lease {
                         self.session.try_read().ok().and_then(|session| *session),
                     ),
                     _ => Self::spent(self),
+                };
+                Box::new(match self.handle() {
+                    Some(handle) => reborn.with_handle(handle),
+                    None => reborn,
                 })
             })
             .here()
@@ -248,9 +272,14 @@ impl Lease {
             decision: of.decision,
             session: Arc::default(),
             part: None,
+            bare: None,
             closed: AtomicBool::new(true),
             reborn: OnceLock::new(),
         }
+    }
+
+    fn handle(&self) -> Option<Handle> {
+        self.bare.as_ref().and_then(|route| route.handle().map(Arc::clone))
     }
 
     fn identify(&self, operation: &'static Operation, activity: &mut Activity) {
@@ -311,7 +340,8 @@ impl Part {
         }
         let number = hub.join(Arc::clone(transport));
         let lane = Arc::new(Lane::new(hub, inputs, Arc::clone(session), process.listening.join()));
-        (decision, Some(Self { lane, number }))
+        let route = Arc::new(Route::new(Some(Arc::clone(&lane)), None));
+        (decision, Some(Self { lane, route, number }))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use activity::{Level, Listener, Record, Registration};
 
 use crate::event::Event;
-use crate::lane::Lane;
+use crate::route::Route;
 use crate::source::SOURCE;
 
 /// Listeners of this crate that are registered at [`SOURCE`]. A forked child inherits its parent's, which is why the
@@ -80,7 +80,9 @@ impl Listener for TelemetryListener {
         if !record.is_root() {
             return;
         }
-        let Some(lane) = record.lane::<Lane>() else { return };
+        let Some(lane) = record.lane::<Route>().and_then(Route::lane) else {
+            return;
+        };
         if lane.turn() == self.turn
             && lane.is_here()
             && let Some(event) = Event::read(record, || lane.session())

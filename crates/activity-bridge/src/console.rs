@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use activity::{Level, Listener, Record, SpanContext};
 
+use crate::error::OpenError;
+use crate::printer::{self, Printer};
 use crate::view::Text;
 
 /// Prints every completed root with its children below it, indented, in the order in which they began.
@@ -27,11 +29,18 @@ use crate::view::Text;
 /// dropped, what waits is forgotten.
 ///
 /// # Blocking
-/// Prints on the thread that completes the root, and waits for the writer: meant for a terminal, not for production.
+/// Unless made with [`in_background`](Console::in_background), it prints on the thread that completes the root, and waits
+/// for the writer: meant for a terminal, not for production.
 pub struct Console {
     text: Text,
     waiting: Mutex<Waiting>,
-    writer: Mutex<Box<dyn Write + Send>>,
+    way: Way,
+}
+
+/// How an outline gets to its reader.
+enum Way {
+    Direct(Mutex<Box<dyn Write + Send>>),
+    Background(Printer),
 }
 
 /// The most activities shown below one.
@@ -47,10 +56,24 @@ impl Console {
 
     /// Prints to anything. A tree is one call to `write_all` and one to `flush`; errors are ignored.
     pub fn to(writer: impl Write + Send + 'static) -> Console {
+        Console::by(Way::Direct(Mutex::new(Box::new(writer))))
+    }
+
+    /// Prints to anything, on a thread of its own. At most 4 MiB of outlines wait for the writer; those beyond are dropped,
+    /// and the next line says how many. Dropping the registration, or the console, waits up to 2 s for the writer.
+    ///
+    /// # Errors
+    /// [`OpenError::Thread`] when the system has no thread.
+    pub fn in_background(writer: impl Write + Send + 'static) -> Result<Console, OpenError> {
+        let printer = Printer::start(Box::new(writer)).map_err(OpenError::Thread)?;
+        Ok(Console::by(Way::Background(printer)))
+    }
+
+    fn by(way: Way) -> Console {
         Console {
             text: Text::Hidden,
             waiting: Mutex::default(),
-            writer: Mutex::new(Box::new(writer)),
+            way,
         }
     }
 
@@ -58,6 +81,22 @@ impl Console {
     pub fn with_text(mut self, text: bool) -> Console {
         self.text = Text::shown(text);
         self
+    }
+
+    /// Waits until every tree completed up to now is printed; says whether that was so in time.
+    pub fn flush(&self, deadline: Duration) -> bool {
+        match &self.way {
+            Way::Direct(_) => true,
+            Way::Background(printer) => printer.flush(deadline),
+        }
+    }
+
+    /// The trees that were not printed because too much waited for the writer, or because it failed.
+    pub fn dropped(&self) -> u64 {
+        match &self.way {
+            Way::Direct(_) => 0,
+            Way::Background(printer) => printer.dropped(),
+        }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -79,9 +118,14 @@ impl Listener for Console {
             _ => {
                 outline.omitted += std::mem::take(&mut waiting.homeless);
                 drop(waiting);
-                let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-                let _ = writer.write_all(outline.print().as_bytes());
-                let _ = writer.flush();
+                match &self.way {
+                    Way::Direct(writer) => {
+                        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                        let _ = writer.write_all(outline.print().as_bytes());
+                        let _ = writer.flush();
+                    }
+                    Way::Background(printer) => printer.print(outline.print()),
+                }
             }
         }
     }
@@ -89,6 +133,9 @@ impl Listener for Console {
     fn unregistered(&self) {
         // The roots that would take these along will not be seen.
         *self.waiting() = Waiting::default();
+        if let Way::Background(printer) = &self.way {
+            printer.flush(printer::DEADLINE);
+        }
     }
 }
 

@@ -58,7 +58,12 @@ impl JsonLines {
 
     /// Writes what a source does from now on, until the registration is dropped.
     pub fn listen_to(&self, source: &'static Source) -> Registration {
-        source.register(Arc::<Shared>::clone(&self.shared))
+        source.register(self.listener())
+    }
+
+    /// What [`listen_to`](JsonLines::listen_to) registers, for whoever wants to choose which activities it is told of.
+    pub fn listener(&self) -> Arc<dyn Listener> {
+        Arc::<Shared>::clone(&self.shared)
     }
 
     /// Waits until everything completed up to now is in the file; says whether that was so in time.

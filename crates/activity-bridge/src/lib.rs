@@ -45,6 +45,7 @@ mod file;
 mod folder;
 mod json;
 mod json_lines;
+mod printer;
 mod queue;
 #[cfg(feature = "tracing")]
 mod spans;

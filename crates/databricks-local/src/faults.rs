@@ -5,12 +5,19 @@ use std::time::Duration;
 
 use crate::state::locked;
 
+mod text;
+
+pub use text::FaultError;
+
 /// A failure that the next matching requests meet.
 ///
 /// `path_prefix` is compared with the request's path (without the query); a prefix that starts with a method and a
 /// blank (`"POST /api/2.0/sql/statements"`) is compared with both. Every fault ends by itself after `times` requests.
 /// When several match, all latencies apply, then the oldest other fault decides; a request that meets one is not
-/// carried out.
+/// carried out. [`Fault::TELEMETRY`] and [`Fault::FLAGS`] are the prefixes for what belongs to telemetry and to nothing
+/// else.
+///
+/// A fault can be written as text, as `dbsql serve --fault` takes it: see [`Fault::from_str`](std::str::FromStr).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -41,20 +48,45 @@ pub enum Fault {
         /// How many requests.
         times: u32,
     },
+    /// Reads the request and never answers; it ends when the client gives up or the workspace stops.
+    Hang {
+        /// Which requests.
+        path_prefix: String,
+        /// How many requests.
+        times: u32,
+    },
+    /// Answers 200 with a body that is not what it says it is.
+    Garbage {
+        /// Which requests.
+        path_prefix: String,
+        /// How many requests.
+        times: u32,
+    },
 }
 
 impl Fault {
+    /// The prefix of both telemetry endpoints.
+    pub const TELEMETRY: &str = "POST /telemetry-";
+    /// The prefix of the feature flags.
+    pub const FLAGS: &str = "GET /api/2.0/connector-service/feature-flags/";
+
     fn path_prefix(&self) -> &str {
         match self {
-            Self::Status { path_prefix, .. } | Self::Latency { path_prefix, .. } | Self::Drop { path_prefix, .. } => {
-                path_prefix
-            }
+            Self::Status { path_prefix, .. }
+            | Self::Latency { path_prefix, .. }
+            | Self::Drop { path_prefix, .. }
+            | Self::Hang { path_prefix, .. }
+            | Self::Garbage { path_prefix, .. } => path_prefix,
         }
     }
 
     fn times_mut(&mut self) -> &mut u32 {
         match self {
-            Self::Status { times, .. } | Self::Latency { times, .. } | Self::Drop { times, .. } => times,
+            Self::Status { times, .. }
+            | Self::Latency { times, .. }
+            | Self::Drop { times, .. }
+            | Self::Hang { times, .. }
+            | Self::Garbage { times, .. } => times,
         }
     }
 
@@ -78,6 +110,8 @@ pub(crate) struct Verdict {
 pub(crate) enum Instead {
     Answer { status: u16, retry_after: Option<Duration> },
     Drop,
+    Hang,
+    Garbage,
 }
 
 /// The faults that are still to be met, oldest first.
@@ -115,6 +149,8 @@ impl Faults {
                     });
                 }
                 Fault::Drop { .. } => verdict.instead = Some(Instead::Drop),
+                Fault::Hang { .. } => verdict.instead = Some(Instead::Hang),
+                Fault::Garbage { .. } => verdict.instead = Some(Instead::Garbage),
             }
             *fault.times_mut() -= 1;
             *fault.times_mut() > 0

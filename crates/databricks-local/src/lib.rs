@@ -68,7 +68,7 @@ mod workspace;
 
 pub use builder::{Tls, WorkspaceBuilder};
 pub use error::{Error, ErrorKind};
-pub use faults::Fault;
+pub use faults::{Fault, FaultError};
 pub use inbox::InboxRecord;
 pub use requests::RequestRecord;
 pub use workspace::Workspace;

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use databricks_local::Fault;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success · 1 the workspace refused or failed the statement · 2 wrong usage or option · \
@@ -128,6 +129,12 @@ pub(crate) struct ServeArgs {
     /// Set a feature flag; may be given several times.
     #[arg(long = "flag", value_name = "NAME=VALUE", value_parser = key_value)]
     pub(crate) flags: Vec<KeyValue>,
+
+    /// Make requests fail, to see what a client does: `telemetry=hang`, `telemetry=status:429:30`, `flags=garbage`,
+    /// `GET /results/=delay:200ms*3`. WHERE is `telemetry`, `flags` or a path prefix; WHAT is `status:CODE[:RETRY_AFTER]`,
+    /// `delay:DURATION`, `drop`, `hang` or `garbage`; `*TIMES` ends it. May be given several times.
+    #[arg(long = "fault", value_name = "WHERE=WHAT")]
+    pub(crate) faults: Vec<Fault>,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,9 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
             builder.flag(flag.key.clone(), flag.value.clone())
         })
     })?;
+    for fault in args.faults {
+        workspace.fault(fault);
+    }
     print!("{}", greeting(&workspace, args.workspace.scale_factor));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::signal::ctrl_c())?;

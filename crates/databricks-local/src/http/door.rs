@@ -23,6 +23,9 @@ use crate::state::State;
 /// The largest request body. The service takes statements of up to 16 MiB.
 const BODY_LIMIT: usize = 16 << 20;
 
+/// What a fault sends instead of an answer: it starts like JSON, and is not even text.
+const GARBAGE: &[u8] = b"{\"numProtoSuccess\": \xff\xfe\x00<html>";
+
 /// The connection is closed without an answer, because a fault says so.
 #[derive(Debug)]
 pub(crate) struct Dropped;
@@ -51,6 +54,8 @@ pub(crate) async fn answer(
     }
     let result = match instead {
         Some(Instead::Drop) => Err(Dropped),
+        Some(Instead::Hang) => std::future::pending().await,
+        Some(Instead::Garbage) => Ok(with_type(StatusCode::OK, "application/json", GARBAGE)),
         Some(Instead::Answer { status, retry_after }) => {
             let status = StatusCode::from_u16(status)
                 .ok()

@@ -72,3 +72,26 @@ async fn on_links_in_the_words_of_storage() {
     );
     assert_eq!(client.download(link).await.status(), 200);
 }
+
+#[tokio::test]
+async fn as_silence_and_garbage_for_telemetry_alone() {
+    let workspace = builder().start().unwrap();
+    let client = Client::new(&workspace);
+    let post = || {
+        client
+            .http
+            .post(format!("{}/telemetry-ext", client.url))
+            .bearer_auth(workspace.token())
+            .body("{}")
+            .timeout(Duration::from_millis(200))
+    };
+    workspace.fault("telemetry=hang*1".parse().unwrap());
+    assert!(post().send().await.unwrap_err().is_timeout());
+    workspace.fault("telemetry=garbage*1".parse().unwrap());
+    let answer = post().send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(serde_json::from_slice::<serde_json::Value>(&answer.bytes().await.unwrap()).is_err());
+    workspace.fault("telemetry=drop".parse().unwrap());
+    client.succeed("SELECT 1", json!({})).await;
+    assert_eq!(workspace.telemetry().len(), 0);
+}

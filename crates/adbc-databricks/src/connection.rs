@@ -16,6 +16,7 @@ use crate::observe::Purpose;
 use crate::options::{self, Scope, Settings};
 use crate::sea::session::{OpenSession, Session};
 use crate::statement::Statement;
+use crate::telemetry::TelemetryView;
 use crate::{info, metadata, observe};
 
 /// A session on a warehouse.
@@ -62,6 +63,14 @@ impl Connection {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// A look at what becomes of this connection's telemetry, which outlives the connection.
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    pub fn telemetry(&self) -> Result<TelemetryView> {
+        Ok(TelemetryView(Arc::clone(self.session()?.session().lease())))
     }
 
     fn session(&self) -> DriverResult<&Arc<OpenSession>> {

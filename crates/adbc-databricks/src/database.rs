@@ -13,7 +13,7 @@ use crate::options::{self, Scope, Settings};
 use crate::sea::session::{Namespace, Session};
 use crate::uri::{Endpoint, UriOptions};
 use crate::{observe, runtime, telemetry};
-use databricks_telemetry::ErrorCategory;
+use databricks_telemetry::{ErrorCategory, Explanation};
 
 /// A workspace and how to reach it.
 ///
@@ -74,6 +74,21 @@ impl Database {
         )?);
         *known = Some((process::id(), Arc::clone(&client)));
         Ok(client)
+    }
+
+    /// Says whether telemetry would be on for a connection, and why, without opening one: what each rule saw, and what the
+    /// workspace's feature flag answered. The flag is asked for only where the rules leave it to the workspace; nothing else
+    /// is sent.
+    ///
+    /// # Errors
+    /// When the options do not say where the workspace is, or as whom to ask it.
+    ///
+    /// # Blocking
+    /// At most 10 s.
+    pub fn explain_telemetry(&self) -> Result<Explanation> {
+        let resolved = self.resolved()?;
+        let client = self.client(&resolved)?;
+        Ok(telemetry::explain(&client, &resolved.inherited_by(Scope::Connection))?)
     }
 
     fn connect(&self, opts: impl IntoIterator<Item = (OptionConnection, OptionValue)>) -> DriverResult<Connection> {

@@ -42,7 +42,7 @@ mod results;
 mod runtime;
 mod sea;
 mod statement;
-mod telemetry;
+pub mod telemetry;
 mod types;
 mod uri;
 

@@ -1,4 +1,7 @@
 //! The driver's side of usage telemetry: what a connection says of itself, and the way to the workspace.
+//!
+//! [`Connection::telemetry`](crate::Connection::telemetry) shows what became of a connection's records,
+//! [`Database::explain_telemetry`](crate::Database::explain_telemetry) why they would be sent or not.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +18,9 @@ use crate::http::{Attempt, Client, Once};
 use crate::options::{self, Settings};
 use crate::runtime;
 
+pub use databricks_telemetry::enable;
+pub use databricks_telemetry::{Decision, DropReason, Explanation, FlagAnswer, FlagSeen, Stats};
+
 /// Gives a connection its part in telemetry.
 ///
 /// # Errors
@@ -25,6 +31,44 @@ pub(crate) fn attach(client: &Arc<Client>, settings: &Settings) -> Result<Arc<Le
     });
     let lease = Telemetry::attach(facts(client, settings), settings.telemetry()?, transport);
     Ok(Arc::new(lease))
+}
+
+/// Says whether telemetry would be on, and why.
+///
+/// # Errors
+/// Never: the options were checked when they were set.
+pub(crate) fn explain(client: &Arc<Client>, settings: &Settings) -> Result<Explanation> {
+    let transport = Arc::new(Way {
+        client: Arc::clone(client),
+    });
+    let explanation = Telemetry::explain(facts(client, settings), settings.telemetry()?, transport);
+    Ok(explanation)
+}
+
+/// A look at a connection's telemetry. Looking changes nothing, and the look outlives the connection: after its close the
+/// counters say what became of its last records.
+#[derive(Clone, Debug)]
+pub struct TelemetryView(pub(crate) Arc<Lease>);
+
+impl TelemetryView {
+    /// Whether telemetry is on for the connection, and why, as far as is known now.
+    pub fn decision(&self) -> Decision {
+        self.0.decision()
+    }
+
+    /// The counters of all connections to this workspace with the same credentials and settings that were open together
+    /// with this one; all zero if the user refused telemetry.
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
+    /// Sends what waits. Says whether that was over within `timeout`; what became of it, the counters say.
+    ///
+    /// # Blocking
+    /// At most `timeout`.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        self.0.flush(timeout)
+    }
 }
 
 fn facts(client: &Client, settings: &Settings) -> ConnectionFacts {

@@ -16,7 +16,7 @@ use crate::config::{Config, FlagName};
 use crate::enable::{Decision, Flag, Verdict};
 use crate::event::Event;
 use crate::export::{SharedBreaker, lock};
-use crate::facts::Endpoint;
+use crate::facts::{ConnectionFacts, Endpoint};
 use crate::flags::{Answer, Clock, bare_version};
 use crate::hosts::Process;
 use crate::queue::{HOST_BYTES, PENDING_ENTRIES, Queue};
@@ -42,6 +42,13 @@ pub(crate) struct HubKey {
 }
 
 impl HubKey {
+    pub(crate) fn of(facts: &ConnectionFacts, config: &Config) -> Self {
+        Self {
+            endpoint: Endpoint::of(facts),
+            settings: Settings::of(config),
+        }
+    }
+
     /// The request by which the flag is asked for.
     pub(crate) fn flag_path(&self) -> String {
         databricks_wire::flags::path(&self.settings.flag.client_type, bare_version(DRIVER_VERSION))

@@ -10,11 +10,11 @@ use activity::{Activity, Id, Level, Operation, SpanContext};
 
 use crate::config::Config;
 use crate::enable::{Decision, Environment, Flag, Reason, Verdict};
-use crate::facts::{ConnectionFacts, Endpoint};
+use crate::facts::ConnectionFacts;
 use crate::flags::Clock;
 use crate::fork::Origin;
 use crate::hosts;
-use crate::hub::{HubKey, Settings};
+use crate::hub::{Hub, HubKey};
 use crate::lane::{Lane, LaneInputs};
 use crate::listener::others_listen;
 use crate::route::{Handle, Route};
@@ -282,6 +282,11 @@ impl Lease {
         self.bare.as_ref().and_then(|route| route.handle().map(Arc::clone))
     }
 
+    /// Where its records go; `None` when it has no part.
+    pub(crate) fn hub(&self) -> Option<&Arc<Hub>> {
+        self.here().part.as_ref().map(|part| part.lane.hub())
+    }
+
     fn identify(&self, operation: &'static Operation, activity: &mut Activity) {
         if let Some(session) = *self.session.read().unwrap_or_else(PoisonError::into_inner) {
             activity.set(tags::SESSION_ID, session);
@@ -319,10 +324,7 @@ impl Part {
                 None,
             );
         };
-        let key = HubKey {
-            endpoint: Endpoint::of(facts),
-            settings: Settings::of(config),
-        };
+        let key = HubKey::of(facts, config);
         let known = process.flags.peek(&key.flag_key(), key.endpoint.identity, clock());
         let decision = inputs.decide(known.map_or(Flag::NotAsked, |answer| answer.flag));
         let Some(hub) = process.hold(&key, clock) else {

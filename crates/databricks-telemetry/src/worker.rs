@@ -9,6 +9,7 @@ use crate::audit::Audit;
 use crate::enable::Flag;
 use crate::event::Event;
 use crate::export::{Exporter, Patience, REQUEST_TIMEOUT, Route};
+use crate::flags::Answer;
 use crate::hub::Hub;
 use crate::queue::Entry;
 use crate::schedule::{Ticks, random};
@@ -82,10 +83,15 @@ fn send(hub: &Hub, exporter: &mut Exporter, mut batch: Vec<Entry>) {
 
 /// What the workspace's flag says; asks for it if that is not known, or not any more.
 fn flag(hub: &Hub) -> Flag {
+    ask(hub).map_or(Flag::Failed, |answer| answer.flag)
+}
+
+/// The same with its time; `None` when nobody can be asked.
+pub(crate) fn ask(hub: &Hub) -> Option<Answer> {
     let settings = &hub.key.settings.flag;
     let Some((transport, true)) = hub.transport() else {
         // Without credentials the answer would be a refusal, and would be held against those who have some.
-        return Flag::Failed;
+        return None;
     };
     let now = Instant::now();
     let patience = hub.deadline().map_or(REQUEST_TIMEOUT, |deadline| {
@@ -119,7 +125,7 @@ fn flag(hub: &Hub) -> Flag {
         fetch,
     );
     hub.learn(answer);
-    answer.flag
+    Some(answer)
 }
 
 impl Patience for Hub {

@@ -86,7 +86,7 @@ impl Session {
         self.id.as_deref()
     }
 
-    pub(crate) fn lease(&self) -> &Lease {
+    pub(crate) fn lease(&self) -> &Arc<Lease> {
         &self.lease
     }
 

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use adbc_core::error::Error as AdbcError;
 use adbc_core::options::{OptionDatabase, OptionValue};
 use adbc_core::{Connection as _, Database as _, Driver as _, Statement as _};
+use adbc_databricks::telemetry::{Stats, TelemetryView};
 use adbc_databricks::{Connection, Database, Driver, Statement};
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray as _, RecordBatch};
 use arrow::compute::concat_batches;
-use databricks_local::{InboxRecord, RequestRecord, Workspace, WorkspaceBuilder};
+use arrow::datatypes::Int64Type;
+use databricks_local::{Fault, InboxRecord, RequestRecord, Workspace, WorkspaceBuilder};
 use serde_json::Value;
 
 /// How long a test waits for telemetry that must come. Generous: it bounds a failure, not a success.
@@ -170,3 +172,47 @@ pub fn answers(workspace: &Workspace, method: &str, fits: impl Fn(&str) -> bool)
     found.retain(|request| request.method == method && fits(&request.path));
     found
 }
+
+/// Telemetry that is on from the start, and leaves when it is told to: at the opening, at errors, and at the close.
+pub const TELEMETRY_ON: [(&str, &str); 3] = [
+    ("adbc.databricks.telemetry.force_enabled", "true"),
+    ("adbc.databricks.telemetry.flush_interval_ms", "3600000"),
+    ("adbc.databricks.telemetry.retry_delay_ms", "1"),
+];
+
+/// A connection with [`TELEMETRY_ON`] and these options, and a look at its telemetry that outlives it.
+pub fn observed(workspace: &Workspace, options: &[(&str, &str)]) -> (Connection, TelemetryView) {
+    let options = [&TELEMETRY_ON[..], options].concat();
+    let connection = connect_with(workspace, &options).expect("a connection");
+    let telemetry = connection.telemetry().expect("an open connection");
+    (connection, telemetry)
+}
+
+/// Makes requests of the workspace fail, by a text such as `telemetry=status:500*2`.
+pub fn fault(workspace: &Workspace, text: &str) {
+    workspace.fault(text.parse::<Fault>().expect("a fault"));
+}
+
+/// Telemetry requests that the workspace answered, or dropped.
+pub fn telemetry_posts(workspace: &Workspace) -> usize {
+    answers(workspace, "POST", |path| path.starts_with("/telemetry")).len()
+}
+
+/// Records of which the counters do not say yet what became of them.
+pub fn unaccounted(stats: &Stats) -> u64 {
+    stats.recorded - stats.delivered - stats.refused - stats.dropped_total()
+}
+
+/// Reads a result of several chunks, and says how many rows it had: [`CHUNKED_ROWS`] if none is missing.
+pub fn read_chunks(connection: &mut Connection) -> usize {
+    let sql = format!("SELECT id, id * 3 AS triple FROM range({CHUNKED_ROWS})");
+    let rows = query(connection, &sql).expect("rows");
+    // No order was asked for.
+    let mut ids = rows.column(0).as_primitive::<Int64Type>().values().to_vec();
+    ids.sort_unstable();
+    assert!(ids.into_iter().eq(0..CHUNKED_ROWS as i64), "rows are missing or twice");
+    rows.num_rows()
+}
+
+/// The rows that [`read_chunks`] reads.
+pub const CHUNKED_ROWS: usize = 100_000;

@@ -211,8 +211,10 @@ struct Endpoint {
 
 impl Transport for Endpoint {
     fn post_telemetry(&self, _: &TelemetryPost<'_>) -> Outcome {
-        while !self.answers {
-            std::thread::park();
+        if !self.answers {
+            loop {
+                std::thread::park();
+            }
         }
         Outcome::Delivered { body: Vec::new() }
     }

@@ -12,6 +12,7 @@ use databricks_wire::telemetry::{PATH_AUTHENTICATED, PATH_UNAUTHENTICATED, Telem
 use crate::audit::Audit;
 use crate::breaker::{Breaker, Permit, Verdict};
 use crate::event::Event;
+use crate::flags::Clock;
 use crate::schedule::random;
 use crate::stats::{Counter, Counters, DropReason};
 use crate::system::USER_AGENT;
@@ -50,6 +51,8 @@ pub(crate) struct Exporter {
     pub(crate) max_retries: u32,
     pub(crate) retry_delay: Duration,
     pub(crate) breaker: Option<SharedBreaker>,
+    /// By what the breaker rests.
+    pub(crate) clock: Clock,
     pub(crate) audit: Option<Audit>,
     pub(crate) counters: Arc<Counters>,
     /// Whether the last request got any answer.
@@ -131,7 +134,7 @@ impl Exporter {
             }
             let permit = match &self.breaker {
                 None => None,
-                Some(breaker) => match lock(breaker).permit(now) {
+                Some(breaker) => match lock(breaker).permit((self.clock)()) {
                     Some(permit) => Some(permit),
                     None if attempt == 0 => return Fate::Dropped(DropReason::BreakerOpen),
                     None => break,
@@ -191,7 +194,7 @@ impl Exporter {
 
     fn report(&self, permit: Option<Permit>, verdict: Verdict) {
         if let (Some(breaker), Some(permit)) = (&self.breaker, permit) {
-            lock(breaker).record(permit, verdict, Instant::now());
+            lock(breaker).record(permit, verdict, (self.clock)());
         }
     }
 

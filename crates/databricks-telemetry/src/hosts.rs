@@ -93,7 +93,10 @@ impl Process {
             return None;
         }
         let shared = hubs.entry(key.clone()).or_insert_with(|| {
-            let breaker = key.settings.policy.map(|policy| self.breaker(&key.endpoint, policy));
+            let breaker = key
+                .settings
+                .policy
+                .map(|policy| self.breaker(&key.endpoint, policy, clock()));
             Shared {
                 hub: Arc::new(Hub::new(key.clone(), self, breaker, clock)),
                 leases: 0,
@@ -126,11 +129,10 @@ impl Process {
     }
 
     /// The breaker for an endpoint. It outlives hubs and connections.
-    fn breaker(&self, endpoint: &Endpoint, policy: Policy) -> SharedBreaker {
+    fn breaker(&self, endpoint: &Endpoint, policy: Policy, now: Instant) -> SharedBreaker {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         if breakers.len() >= BREAKERS {
             // A closed breaker remembers next to nothing.
-            let now = Instant::now();
             breakers.retain(|_, breaker| lock(breaker).is_open(now));
         }
         if breakers.len() >= BREAKERS {

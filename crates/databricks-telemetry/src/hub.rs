@@ -97,7 +97,8 @@ pub(crate) struct Hub {
     pub(crate) process: &'static Process,
     pub(crate) counters: Arc<Counters>,
     pub(crate) breaker: Option<SharedBreaker>,
-    /// By what the flag's answer expires: the clock of the first connection.
+    /// By what the flag's answer expires, the breaker rests and ticks come: the clock of the first connection. How long
+    /// requests, pauses and closing may take is real time.
     pub(crate) clock: Clock,
     /// When it was made, by that clock.
     born: Instant,
@@ -297,7 +298,7 @@ impl Hub {
                 self.counters.count(Counter::AbandonedWorkers, 1);
                 // Whoever closes next does not wait for this endpoint again.
                 if let Some(breaker) = &self.breaker {
-                    lock(breaker).trip(Instant::now());
+                    lock(breaker).trip((self.clock)());
                 }
             }
             Worker::NotStarted | Worker::Gone => debug_assert!(over),
@@ -328,7 +329,7 @@ impl Hub {
     pub(crate) fn is_resting(&self) -> bool {
         self.breaker
             .as_ref()
-            .is_some_and(|breaker| lock(breaker).is_open(Instant::now()))
+            .is_some_and(|breaker| lock(breaker).is_open((self.clock)()))
     }
 
     /// Says that the worker's thread is over.

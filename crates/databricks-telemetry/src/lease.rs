@@ -53,8 +53,9 @@ impl Telemetry {
         Self::attach_at(Instant::now, environment, facts, config, transport)
     }
 
-    /// As [`attach_in`](Telemetry::attach_in), with a clock of the caller's, by which the flag's answer expires.
-    /// Connections that share a worker go by the clock of the first of them.
+    /// As [`attach_in`](Telemetry::attach_in), with a clock of the caller's, by which the flag's answer expires, the
+    /// breaker rests and ticks come; requests have their time in real time. Connections that share a worker go by the
+    /// clock of the first of them.
     pub fn attach_at(
         clock: Clock,
         environment: Environment,

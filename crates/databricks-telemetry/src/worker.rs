@@ -25,11 +25,12 @@ pub(crate) fn run(hub: &Arc<Hub>) {
         max_retries: settings.max_retries,
         retry_delay: settings.retry_delay,
         breaker: hub.breaker.as_ref().map(Arc::clone),
+        clock: hub.clock,
         audit: settings.audit_file.as_deref().map(Audit::new),
         counters: Arc::clone(&hub.counters),
         responsive: false,
     };
-    let mut rounds = Rounds::new(settings.flush_interval);
+    let mut rounds = Rounds::new(settings.flush_interval, (hub.clock)());
     while let Some(batch) = rounds.next_batch(hub) {
         send(hub, &mut exporter, batch);
     }
@@ -161,9 +162,9 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn new(interval: Duration) -> Self {
+    fn new(interval: Duration, now: Instant) -> Self {
         Self {
-            ticks: Ticks::new(Instant::now(), interval, random()),
+            ticks: Ticks::new(now, interval, random()),
             due: 0,
             flush: 0,
         }
@@ -175,7 +176,7 @@ impl Rounds {
         let mut state = hub.lock();
         loop {
             let now = Instant::now();
-            let tick = self.ticks.take(now);
+            let tick = self.ticks.take((hub.clock)());
             let flush = state.flushes_wanted > self.flush;
             if tick || flush || state.urgent || state.deadline.is_some() {
                 self.due = state.queue.len();
@@ -205,10 +206,10 @@ impl Rounds {
             state = if state.queue.is_empty() {
                 let state = hub.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
                 // Ticks that came while there was nothing to send are over.
-                self.ticks.take(Instant::now());
+                self.ticks.take((hub.clock)());
                 state
             } else {
-                let left = self.ticks.left(Instant::now());
+                let left = self.ticks.left((hub.clock)());
                 hub.wake
                     .wait_timeout(state, left)
                     .unwrap_or_else(PoisonError::into_inner)

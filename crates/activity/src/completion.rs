@@ -5,12 +5,13 @@
 //! last to let go, whichever thread that is; it completes the record, and rolls it up into the record of the parent, of
 //! which it was a part-owner in turn. No map, no id, no timeout; nothing can complete twice or be forgotten.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Instant;
 
 use crate::live::Live;
 use crate::record::{Core, Record};
 use crate::slots::Slots;
+use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::thread;
 
 /// The record of an activity that has, or had, children or handles.
@@ -117,7 +118,7 @@ impl Owner {
     }
 
     pub(crate) fn core(&self) -> Option<&Core> {
-        self.0.as_deref().map(|shared| &shared.core)
+        self.0.as_ref().map(|shared| &shared.core)
     }
 
     pub(crate) fn is_nobody(&self) -> bool {

@@ -139,6 +139,7 @@ mod operation;
 mod record;
 mod slots;
 mod source;
+mod sync;
 mod tag;
 pub mod testing;
 mod thread;

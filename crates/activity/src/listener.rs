@@ -7,11 +7,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::operation::Level;
 use crate::record::{Record, Started};
 use crate::source::Source;
+use crate::sync::AtomicBool;
 use crate::thread;
 
 /// Looks at activities. Methods run on the thread that starts, ends or completes an activity, so they must be short and

@@ -1,6 +1,6 @@
 //! What a recording activity points to: its facts and values, in memory that is reused.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::completion::{Owner, Shared};
@@ -10,6 +10,7 @@ use crate::operation::{Level, Operation};
 use crate::record::{Core, Record, Status};
 use crate::slots::Slots;
 use crate::source::Source;
+use crate::sync::Arc;
 use crate::thread::{self, Local};
 use crate::value::EventValue;
 

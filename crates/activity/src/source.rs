@@ -2,8 +2,8 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64 as Count, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use crate::activity::Activity;
@@ -12,6 +12,7 @@ use crate::id::SpanContext;
 use crate::listener::{Entry, Listener, Listeners, Registration};
 use crate::operation::{Level, Operation};
 use crate::record::Lane;
+use crate::sync::{AtomicU64, RwLock};
 use crate::tag::TagTable;
 
 /// Starts activities and tells listeners about them. Always a `static`: whoever starts and whoever listens name the
@@ -47,28 +48,40 @@ pub struct Source {
 
 const LEVEL_BITS: u32 = 8;
 
-impl Source {
-    /// Makes a source that reads the [`SystemClock`].
-    pub const fn new(name: &'static str, tags: &'static TagTable) -> Source {
-        Source::build(name, tags, None)
-    }
+/// The constructors, which loom's types cannot have at compile time.
+macro_rules! constructors {
+    ($($const:tt)?) => {
+        impl Source {
+            /// Makes a source that reads the [`SystemClock`].
+            pub $($const)? fn new(name: &'static str, tags: &'static TagTable) -> Source {
+                Source::build(name, tags, None)
+            }
 
-    /// Makes a source with a clock of its own.
-    pub const fn with_clock(name: &'static str, tags: &'static TagTable, clock: &'static dyn Clock) -> Source {
-        Source::build(name, tags, Some(clock))
-    }
+            /// Makes a source with a clock of its own.
+            pub $($const)? fn with_clock(name: &'static str, tags: &'static TagTable, clock: &'static dyn Clock) -> Source {
+                Source::build(name, tags, Some(clock))
+            }
 
-    const fn build(name: &'static str, tags: &'static TagTable, clock: Option<&'static dyn Clock>) -> Source {
-        Source {
-            name,
-            tags,
-            clock,
-            state: AtomicU64::new(0),
-            registry: RwLock::new(None),
-            counters: Counters::new(),
+            $($const)? fn build(name: &'static str, tags: &'static TagTable, clock: Option<&'static dyn Clock>) -> Source {
+                Source {
+                    name,
+                    tags,
+                    clock,
+                    state: AtomicU64::new(0),
+                    registry: RwLock::new(None),
+                    counters: Counters::new(),
+                }
+            }
         }
-    }
+    };
+}
 
+#[cfg(not(loom))]
+constructors!(const);
+#[cfg(loom)]
+constructors!();
+
+impl Source {
     /// Begins to start an activity at the top of a tree.
     #[inline]
     pub fn root(&'static self, operation: &'static Operation) -> RootBuilder {
@@ -276,19 +289,19 @@ pub struct SourceStats {
 }
 
 pub(crate) struct Counters {
-    listener_panics: AtomicU64,
-    open_records: AtomicU64,
-    dropped_events: AtomicU64,
-    foreign_tags: AtomicU64,
+    listener_panics: Count,
+    open_records: Count,
+    dropped_events: Count,
+    foreign_tags: Count,
 }
 
 impl Counters {
     const fn new() -> Counters {
         Counters {
-            listener_panics: AtomicU64::new(0),
-            open_records: AtomicU64::new(0),
-            dropped_events: AtomicU64::new(0),
-            foreign_tags: AtomicU64::new(0),
+            listener_panics: Count::new(0),
+            open_records: Count::new(0),
+            dropped_events: Count::new(0),
+            foreign_tags: Count::new(0),
         }
     }
 

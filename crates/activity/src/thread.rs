@@ -30,8 +30,14 @@ const PLACES: usize = 4;
 /// As deep as a thread nests activities, normally.
 const MAX_FREE: u8 = 8;
 
+#[cfg(not(loom))]
 thread_local! {
     static LOCAL: Local = const { Local::new() };
+}
+
+#[cfg(loom)]
+crate::sync::thread_local! {
+    static LOCAL: Local = Local::new();
 }
 
 /// Runs with what this thread keeps. While the thread is being torn down, with something fresh, and suppressed: what

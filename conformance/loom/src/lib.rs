@@ -1,0 +1,1 @@
+//! Holds the tests of `.ci/loom`, and nothing else.

@@ -41,6 +41,7 @@ mod parameters;
 mod results;
 mod runtime;
 mod sea;
+mod sql;
 mod statement;
 pub mod telemetry;
 mod types;

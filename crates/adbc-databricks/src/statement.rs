@@ -7,7 +7,7 @@ use adbc_core::error::Result;
 use adbc_core::options::{OptionStatement, OptionValue};
 use adbc_core::sync::Optionable;
 use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use databricks_wire::Sensitive;
 use databricks_wire::sea::Parameter;
 
@@ -21,6 +21,7 @@ use crate::results::reader::Concatenated;
 use crate::sea::execute::Submission;
 use crate::sea::session::OpenSession;
 use crate::sea::statement::{Answer, Outcome, perform};
+use crate::sql::{self, Kind};
 
 /// A SQL text, its parameters, and its executions.
 ///
@@ -80,7 +81,6 @@ impl Statement {
 
     fn submission(&self) -> DriverResult<Submission> {
         let sql = self.sql()?.clone();
-        self.settings.check_result()?;
         Ok(Submission::new(sql, &self.settings))
     }
 
@@ -174,6 +174,53 @@ impl Statement {
         }
     }
 
+    fn schema(&self) -> DriverResult<Schema> {
+        let text = self.sql()?.expose();
+        let asker = Asker {
+            session: &self.session,
+            settings: &self.settings,
+            cancel: &self.cancel,
+        };
+        match sql::kind(text) {
+            Kind::Query => metadata::describe(&asker, text, self.sample()?, Purpose::INTERNAL),
+            Kind::Change(columns) => {
+                let count = |name: &&str| Field::new(*name, DataType::Int64, true);
+                Ok(Schema::new(columns.iter().map(count).collect::<Vec<_>>()))
+            }
+            Kind::Listing => {
+                let reader = asker.open(text.to_owned(), self.sample()?, Purpose::INTERNAL)?;
+                Ok(reader.schema().as_ref().clone())
+            }
+            Kind::Definition => Ok(Schema::empty()),
+            Kind::Other => Err(Error::not_implemented(
+                "only executing tells which columns this kind of statement returns",
+            )),
+        }
+    }
+
+    /// Parameters to describe the statement with: the first bound row, or NULL for each marker.
+    fn sample(&self) -> DriverResult<Vec<Parameter>> {
+        if let Some(Bound::Batch(batch)) = &self.bound
+            && batch.num_rows() > 0
+        {
+            let by_name = self.settings.flag(options::BIND_BY_NAME).unwrap_or_default();
+            return Ok(parameters::rows(&batch.slice(0, 1), by_name)?
+                .next()
+                .unwrap_or_default());
+        }
+        let mut ordinal = 0;
+        let null = |name: Option<&str>| {
+            ordinal += u32::from(name.is_none());
+            Parameter {
+                name: name.map(str::to_owned),
+                ordinal: name.is_none().then_some(ordinal),
+                type_text: None,
+                value: None,
+            }
+        };
+        Ok(sql::markers(self.sql()?.expose()).into_iter().map(null).collect())
+    }
+
     fn update(&mut self) -> DriverResult<Option<i64>> {
         let cancel = self.cancel.clone();
         let _calling = cancel.call();
@@ -240,8 +287,7 @@ impl adbc_core::sync::Statement for Statement {
     /// earlier; its failure is the reader's.
     ///
     /// # Errors
-    /// `INVALID_STATE` without a SQL text; the server's failure with its SQLSTATE; `CANCELLED`; `TIMEOUT`; `INVALID_ARGUMENT`
-    /// when the options ask for JSON results behind links.
+    /// `INVALID_STATE` without a SQL text; the server's failure with its SQLSTATE; `CANCELLED`; `TIMEOUT`.
     ///
     /// # Blocking
     /// Until the first chunk of the first result is here.
@@ -254,25 +300,33 @@ impl adbc_core::sync::Statement for Statement {
         Ok(self.update()?)
     }
 
-    /// Asks the server (`DESCRIBE QUERY`) for the columns that executing would give.
+    /// The columns that executing would give. Nothing is executed that changes anything.
+    ///
+    /// Of a query the server is asked (`DESCRIBE QUERY`), with the first bound row, or NULL for markers without one. What
+    /// `INSERT`, `UPDATE`, `DELETE` and `MERGE` report is documented; definitions report nothing. `SHOW`, `DESCRIBE` and
+    /// `EXPLAIN` change nothing, so they are executed.
+    ///
+    /// # Errors
+    /// `INVALID_STATE` without a SQL text; `NOT_IMPLEMENTED` for statements of which only executing tells; the server's.
     fn execute_schema(&mut self) -> Result<Schema> {
-        let sql = self.sql()?.clone();
         let _calling = self.cancel.call();
-        let asker = Asker {
-            session: &self.session,
-            settings: &self.settings,
-            cancel: &self.cancel,
-        };
-        Ok(metadata::describe(&asker, sql.expose(), Vec::new(), Purpose::INTERNAL)?)
+        Ok(self.schema()?)
     }
 
     fn execute_partitions(&mut self) -> Result<PartitionedResult> {
         Err(Error::not_implemented("partitioned execution is not supported").into())
     }
 
+    /// The parameter markers: `?` each by itself, without a name; `:name` once, where it first stands.
+    ///
+    /// The server does not say which types they take, so they have the null type. Makes no request.
+    ///
+    /// # Errors
+    /// `INVALID_STATE` without a SQL text.
     fn get_parameter_schema(&self) -> Result<Schema> {
-        self.sql()?;
-        Err(Error::not_implemented("the types of parameters are not known before they are bound").into())
+        let markers = sql::markers(self.sql()?.expose());
+        let field = |name: Option<&str>| Field::new(name.unwrap_or_default(), DataType::Null, true);
+        Ok(Schema::new(markers.into_iter().map(field).collect::<Vec<_>>()))
     }
 
     /// Checks that there is a SQL text. Makes no request: the server prepares nothing.

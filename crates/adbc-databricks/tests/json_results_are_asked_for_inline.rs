@@ -1,11 +1,13 @@
-//! JSON results are never put behind links, where the driver could not read them after the statement has run.
+//! JSON results are asked for inline unless a disposition is set, and are read wherever they come.
 
 mod support;
 
 use adbc_core::error::Status;
 use adbc_core::sync::{Connection as _, Statement as _};
 use serde_json::{Value, json};
-use support::{Reply, Request, Server, inline, manifest, ok, query, statement, succeeded};
+use support::{
+    Reply, Request, Server, cloud, inline, is_storage, last_number, manifest, ok, query, statement, succeeded,
+};
 
 const FORMAT: &str = "databricks.result.format";
 const DISPOSITION: &str = "databricks.result.disposition";
@@ -49,23 +51,52 @@ fn unless_a_disposition_is_set() {
     );
 }
 
-#[test]
-fn with_links_they_are_refused_before_anything_runs() {
-    let server = Server::start(|request, _| as_asked(request));
-    let mut connection = server.connect_with(&[(FORMAT, "JSON_ARRAY"), (DISPOSITION, "EXTERNAL_LINKS")]);
-    let mut statement = statement(&mut connection, "SELECT 1");
-    let refused = [
-        statement.execute().map(drop).unwrap_err(),
-        statement.execute_update().map(drop).unwrap_err(),
-    ];
-    for error in refused {
-        assert_eq!(error.status, Status::InvalidArguments);
-        assert!(
-            error.message.contains(FORMAT) && error.message.contains(DISPOSITION),
-            "{error}"
-        );
+/// Three chunks of two rows behind links, each file a JSON array.
+fn behind_links(request: &Request, port: u16, file: fn(u64) -> Vec<u8>) -> Option<Reply> {
+    if is_storage(request) {
+        return Some(Reply::Bytes(file(last_number(&request.path))));
     }
-    assert_eq!(asked(&server), []);
+    let mut answer = ok_json(cloud(request, port, 3, 2)?)?;
+    if request.is_execute() {
+        answer["manifest"]["format"] = json!("JSON_ARRAY");
+        answer["manifest"]["result_compression"] = json!(null);
+    }
+    Some(ok(answer))
+}
+
+fn ok_json(reply: Reply) -> Option<Value> {
+    match reply {
+        Reply::Json(200, body) => Some(body),
+        _ => None,
+    }
+}
+
+#[test]
+fn behind_links_their_files_are_read() {
+    let rows = |index: u64| {
+        json!([[(2 * index).to_string()], [(2 * index + 1).to_string()]])
+            .to_string()
+            .into_bytes()
+    };
+    let server = Server::start(move |request, port| behind_links(request, port, rows));
+    let mut connection = server.connect_with(&[(FORMAT, "JSON_ARRAY"), (DISPOSITION, "EXTERNAL_LINKS")]);
+    assert_eq!(query(&mut connection).unwrap(), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(asked(&server), [(json!("EXTERNAL_LINKS"), json!("JSON_ARRAY"))]);
+}
+
+#[test]
+fn a_file_that_is_cut_off_or_short_is_an_error_without_its_content() {
+    for file in [
+        |_| br#"[["canary"],["#.to_vec(),
+        |_| br#"[["1"]]"#.to_vec(),
+        |_| br#"[["canary"],["1"]]"#.to_vec(),
+    ] {
+        let server = Server::start(move |request, port| behind_links(request, port, file));
+        let mut connection = server.connect_with(&[(FORMAT, "JSON_ARRAY"), (DISPOSITION, "EXTERNAL_LINKS")]);
+        let error = query(&mut connection).unwrap_err();
+        assert_eq!(error.status, Status::Internal);
+        assert!(!error.message.contains("canary"), "{error}");
+    }
 }
 
 #[test]

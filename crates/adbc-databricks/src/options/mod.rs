@@ -233,14 +233,13 @@ options! {
         default "5000";
 
     /// Where results are put. `INLINE_OR_EXTERNAL_LINKS` falls back to `EXTERNAL_LINKS` where a workspace refuses it. Unless
-    /// set, it is `INLINE` with the format `JSON_ARRAY`; `EXTERNAL_LINKS` with that format is INVALID_ARGUMENT, and with
-    /// `INLINE_OR_EXTERNAL_LINKS` a JSON result that comes as links is NOT_IMPLEMENTED. The driver's own questions (current
+    /// set, it is `INLINE` with the format `JSON_ARRAY`. The driver's own questions (current
     /// names, schemas) always use the default.
     DISPOSITION = "databricks.result.disposition" | "adbc.databricks.rest.result_disposition",
         EVERYWHERE, Kind::Choice(&["INLINE_OR_EXTERNAL_LINKS", "EXTERNAL_LINKS", "INLINE"]),
         default "INLINE_OR_EXTERNAL_LINKS";
     /// What results are. `INLINE` results are always `JSON_ARRAY`, and `JSON_ARRAY` results are asked for as `INLINE` unless
-    /// a disposition is set; the server limits their size. The driver's own questions always use the default.
+    /// a disposition is set; the server limits their size, and large ones need `EXTERNAL_LINKS`. The driver's own questions always use the default.
     FORMAT = "databricks.result.format" | "adbc.databricks.rest.result_format",
         EVERYWHERE, Kind::Choice(&["ARROW_STREAM", "JSON_ARRAY"]), default "ARROW_STREAM";
     /// How Arrow results are compressed.

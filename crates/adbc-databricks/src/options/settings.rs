@@ -7,7 +7,7 @@ use std::time::Duration;
 use adbc_core::options::OptionValue;
 use databricks_telemetry::config::{Config, OptionSpec};
 
-use super::{DISPOSITION, FORMAT, Scope, Spec, Value, find};
+use super::{Scope, Spec, Value, find};
 use crate::auth::Secret;
 use crate::error::{Error, ErrorKind, Result};
 use databricks_telemetry::ErrorCategory;
@@ -44,20 +44,6 @@ impl Settings {
         let mut copy = self.clone();
         copy.values.retain(|key, _| !keys.contains(key));
         copy
-    }
-
-    /// Checks that the options for results go together.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for JSON behind links, which the driver does not read.
-    pub(crate) fn check_result(&self) -> Result<()> {
-        let is = |key, word| self.text(key).as_deref() == Some(word);
-        if is(FORMAT, "JSON_ARRAY") && is(DISPOSITION, "EXTERNAL_LINKS") {
-            return Err(Error::invalid_argument(format!(
-                "'{FORMAT}' = JSON_ARRAY does not go with '{DISPOSITION}' = EXTERNAL_LINKS; use INLINE, or ARROW_STREAM"
-            )));
-        }
-        Ok(())
     }
 
     /// Finds the option that `key` names and can be set here.

@@ -26,6 +26,7 @@ use crate::options::{self, Settings};
 use crate::sea::run::Run;
 use cloudfetch::window::Reservation;
 use reader::Feed;
+use shape::Shape;
 
 /// How results are fetched.
 #[derive(Clone, Copy, Debug)]
@@ -155,14 +156,15 @@ pub(crate) async fn open(
         parent,
     };
     let (schema, feed) = if has_links(&data) {
-        if json {
-            return Err(Error::not_implemented(
-                "JSON results behind links are not supported; use ARROW_STREAM",
-            ));
-        }
+        // The cells of a JSON file are text; only the manifest says what they are.
+        let cells = if json {
+            Some(Shape::of_manifest(&inline.manifest)?.schema())
+        } else {
+            None
+        };
         let inline::Inline { manifest, parent, .. } = inline;
         live(&run, |sink| {
-            cloudfetch::fetch(Arc::clone(&run), manifest, data, limits, parent, sink)
+            cloudfetch::fetch(Arc::clone(&run), manifest, cells, data, limits, parent, sink)
         })
         .await?
     } else if !has_data(&data) {

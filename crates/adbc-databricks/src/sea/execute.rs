@@ -38,7 +38,7 @@ impl Submission {
     pub(crate) fn new(sql: Sensitive<String>, settings: &Settings) -> Self {
         let json = settings.text(options::FORMAT).as_deref() == Some("JSON_ARRAY");
         let disposition = match settings.text(options::DISPOSITION).as_deref() {
-            // JSON behind links is not read, so a large result must not become that.
+            // Documented for JSON, unlike the hybrid one.
             _ if json && !settings.has(options::DISPOSITION) => Disposition::Inline,
             Some("INLINE") => Disposition::Inline,
             Some("EXTERNAL_LINKS") => Disposition::ExternalLinks,

@@ -1,5 +1,6 @@
 //! One chunk: link, download, decompression, decoding, and every second try.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::http::retry::{Failure, Repeat, jitter};
 use crate::observe;
-use crate::results::decode;
+use crate::results::{decode, json};
 
 /// How often a chunk that arrived broken is downloaded again.
 const MAX_BROKEN_ARRIVALS: u32 = 2;
@@ -117,11 +118,12 @@ async fn attempt(
     let bytes = download(context, index, link).await.map_err(Trouble::Http)?;
     let downloaded_bytes = bytes.len() as u64;
     let compressed = context.compressed;
+    let cells = context.cells.clone();
     let mut child = context.parent.child(&operations::RESULTS_DECODE);
     child.set(tags::CHUNK_INDEX, index as i64);
     let permit = context.run.session().background().permit();
     let decoded = tokio::task::spawn_blocking(move || {
-        let decoded = decode(index, bytes, compressed, rows);
+        let decoded = decode(index, bytes, compressed, cells.as_ref(), rows);
         child.set(tags::RESULT_DECODE_TIME, child.elapsed());
         observe::end(child, &decoded);
         // A decoding cannot be aborted: closing the session waits for it, so that its record is complete.
@@ -162,6 +164,7 @@ fn decode(
     index: u64,
     bytes: Vec<u8>,
     compressed: bool,
+    cells: Option<&SchemaRef>,
     rows: Option<u64>,
 ) -> Result<(u64, SchemaRef, Vec<RecordBatch>)> {
     if bytes.is_empty() {
@@ -172,7 +175,10 @@ fn decode(
         false => bytes,
     };
     let plain_bytes = bytes.len() as u64;
-    let (schema, mut batches) = decode::read_stream(bytes)?;
+    let (schema, mut batches) = match cells {
+        Some(schema) => (Arc::clone(schema), vec![json::decode_file(schema, &bytes)?]),
+        None => decode::read_stream(bytes)?,
+    };
     if let Some(promised) = rows {
         let found: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         if found < promised {

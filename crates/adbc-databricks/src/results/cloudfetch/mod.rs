@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use activity::Parent;
+use arrow_schema::SchemaRef;
 use databricks_wire::sea::{Compression, Manifest, ResultData};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -38,6 +39,8 @@ struct Context {
     /// Limits the downloads and decodings at a time.
     slots: Semaphore,
     compressed: bool,
+    /// What the files' cells are, when they are rows of JSON and not Arrow streams.
+    cells: Option<SchemaRef>,
     max_link_refreshes: u32,
 }
 
@@ -51,6 +54,7 @@ struct Context {
 pub(super) async fn fetch(
     run: Arc<Run>,
     manifest: Manifest,
+    cells: Option<SchemaRef>,
     first: ResultData,
     limits: FetchLimits,
     parent: Parent,
@@ -63,6 +67,7 @@ pub(super) async fn fetch(
         run,
         slots: Semaphore::new(limits.parallel_downloads),
         compressed: manifest.result_compression == Some(Compression::Lz4Frame),
+        cells,
         max_link_refreshes: limits.max_link_refreshes,
     });
     let budget = Budget::new(limits.memory_budget_bytes, context.compressed);

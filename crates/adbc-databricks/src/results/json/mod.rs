@@ -39,6 +39,22 @@ pub(super) fn decode(schema: &SchemaRef, rows: &[Vec<Option<String>>]) -> Result
         .map_err(|error| Error::result_set(format!("the JSON result does not fit its schema: {error}")))
 }
 
+/// Decodes the file of one chunk: an array of rows, each an array of text cells.
+///
+/// # Errors
+/// The file is something else; and those of [`decode`].
+pub(super) fn decode_file(schema: &SchemaRef, bytes: &[u8]) -> Result<RecordBatch> {
+    // The parser's own message may quote what it stumbled over.
+    let rows: Vec<Vec<Option<String>>> = serde_json::from_slice(bytes).map_err(|error| {
+        Error::result_set(format!(
+            "a chunk's JSON data cannot be read (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    decode(schema, &rows)
+}
+
 fn column<'a>(cells: impl Iterator<Item = Option<&'a str>>, data_type: &DataType) -> Result<ArrayRef> {
     match data_type {
         DataType::Utf8 => Ok(Arc::new(cells.collect::<StringArray>())),

@@ -4,16 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use adbc_core::error::Result;
 use adbc_core::options::{OptionConnection, OptionDatabase, OptionValue};
 use adbc_core::sync::Optionable;
+use databricks_telemetry::Explanation;
 
-use crate::auth::PersonalAccessToken;
 use crate::connection::Connection;
-use crate::error::{Error, ErrorKind, Result as DriverResult};
+use crate::error::Result as DriverResult;
 use crate::http::Client;
 use crate::options::{self, Scope, Settings};
 use crate::sea::session::{Namespace, Session};
 use crate::uri::{Endpoint, UriOptions};
 use crate::{observe, runtime, telemetry};
-use databricks_telemetry::{ErrorCategory, Explanation};
 
 /// A workspace and how to reach it.
 ///
@@ -60,18 +59,7 @@ impl Database {
             return Ok(Arc::clone(client));
         }
         let endpoint = Endpoint::resolve(settings)?;
-        let token = settings.secret(options::ACCESS_TOKEN).ok_or_else(|| {
-            let message = format!(
-                "no credentials: set '{}', or put the token into the URI",
-                options::ACCESS_TOKEN
-            );
-            Error::new(ErrorKind::InvalidArgument, ErrorCategory::AuthError, message)
-        })?;
-        let client = Arc::new(Client::new(
-            settings,
-            endpoint,
-            Arc::new(PersonalAccessToken::new(&token)?),
-        )?);
+        let client = Arc::new(Client::new(settings, endpoint)?);
         *known = Some((process::id(), Arc::clone(&client)));
         Ok(client)
     }
@@ -103,6 +91,8 @@ impl Database {
             catalog: settings.text(options::CATALOG),
             schema: settings.text(options::SCHEMA),
         };
+        let signing_in = Arc::clone(&client);
+        runtime::wait(async move { signing_in.authenticator().sign_in().await })?;
         let lease = telemetry::attach(&client, &settings)?;
         let trace = observe::trace_parent(&settings);
         let opening = Session::open(client, Arc::clone(&lease), namespace, trace);

@@ -13,6 +13,13 @@ impl Secret {
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Whether it has the shape of a JWT: three parts in base64 of which the first is a JSON object.
+    pub(crate) fn is_jwt(&self) -> bool {
+        // `{"` in base64.
+        let text = self.0.trim();
+        text.starts_with("eyJ") && text.split('.').count() == 3
+    }
 }
 
 impl fmt::Debug for Secret {

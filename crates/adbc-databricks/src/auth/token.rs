@@ -1,46 +1,56 @@
 use std::future;
 
 use databricks_telemetry::{Auth, ErrorCategory, Identity};
+use jiff::Timestamp;
 use reqwest::header::HeaderValue;
 
-use super::{Authenticator, BoxFuture, Secret};
+use super::{Authenticator, BoxFuture, Secret, bearer};
 use crate::error::{Error, ErrorKind, Result};
+use crate::options;
 
-/// A personal access token, or any other bearer token that the caller renews.
+/// A token that the caller has and renews: a personal access token, or another provider's work.
 #[derive(Debug)]
-pub(crate) struct PersonalAccessToken {
+pub(crate) struct GivenToken {
     header: HeaderValue,
+    expires: Option<Timestamp>,
+    kind: Auth,
+    identity: Identity,
 }
 
-impl PersonalAccessToken {
+impl GivenToken {
     /// # Errors
     /// `Unauthenticated` when the token is empty or holds characters that a header cannot carry.
-    pub(crate) fn new(token: &Secret) -> Result<Self> {
-        let token = token.expose().trim();
-        if token.is_empty() {
-            return Err(refusal("the access token is empty"));
-        }
-        let mut header = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| refusal("the access token has characters that an HTTP header cannot carry"))?;
-        header.set_sensitive(true);
-        Ok(Self { header })
+    pub(crate) fn new(token: &Secret, expires: Option<Timestamp>, kind: Auth, identity: Identity) -> Result<Self> {
+        Ok(Self {
+            header: bearer(token)?,
+            expires,
+            kind,
+            identity,
+        })
     }
 }
 
-impl Authenticator for PersonalAccessToken {
+impl Authenticator for GivenToken {
     fn authorization(&self) -> BoxFuture<'_, Result<HeaderValue>> {
-        Box::pin(future::ready(Ok(self.header.clone())))
+        let ended = self.expires.filter(|expires| *expires <= Timestamp::now());
+        Box::pin(future::ready(match ended {
+            Some(expires) => Err(Error::new(
+                ErrorKind::Unauthenticated,
+                ErrorCategory::AuthError,
+                format!(
+                    "the access token ended at {expires} (option '{}'); set a new one and connect again",
+                    options::ACCESS_TOKEN_EXPIRES_AT
+                ),
+            )),
+            None => Ok(self.header.clone()),
+        }))
     }
 
     fn kind(&self) -> Auth {
-        Auth::PersonalAccessToken
+        self.kind
     }
 
     fn identity(&self) -> Identity {
-        Identity::of(&[b"pat", self.header.as_bytes()])
+        self.identity
     }
-}
-
-fn refusal(message: &str) -> Error {
-    Error::new(ErrorKind::Unauthenticated, ErrorCategory::AuthError, message)
 }

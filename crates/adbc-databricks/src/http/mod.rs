@@ -24,7 +24,7 @@ use url::Url;
 
 use activity::SpanContext;
 
-use crate::auth::Authenticator;
+use crate::auth::{self, Authenticator};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{self, Settings};
 use crate::uri::{Endpoint, authority};
@@ -111,8 +111,8 @@ pub(crate) struct Attempt {
 
 impl Client {
     /// # Errors
-    /// `InvalidArgument` for a certificate file or a user agent that cannot be used.
-    pub(crate) fn new(settings: &Settings, endpoint: Endpoint, authenticator: Arc<dyn Authenticator>) -> Result<Self> {
+    /// `InvalidArgument` for credentials, a certificate file or a user agent that cannot be used.
+    pub(crate) fn new(settings: &Settings, endpoint: Endpoint) -> Result<Self> {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, user_agent(settings)?);
         if let Some(org_id) = &endpoint.org_id {
@@ -135,17 +135,11 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| Error::internal(format!("the HTTP client could not be built: {}", root_cause(&error))))?;
-        let policy = RetryPolicy {
-            max_retries: u32::try_from(settings.integer(options::RETRY_MAX_RETRIES)).unwrap_or(u32::MAX),
-            min_wait: settings.millis(options::RETRY_MIN_WAIT_MS),
-            max_wait: settings.millis(options::RETRY_MAX_WAIT_MS),
-            overall_timeout: settings.millis(options::RETRY_OVERALL_TIMEOUT_MS),
-        };
         Ok(Self {
+            authenticator: auth::authenticator(settings, &endpoint, &http)?,
             http,
             endpoint,
-            authenticator,
-            policy,
+            policy: RetryPolicy::of(settings),
             headers,
         })
     }
@@ -216,11 +210,19 @@ impl Client {
         let mut stopped = std::pin::pin!(stopped);
         let started = Instant::now();
         let mut made = 0;
+        let mut renewed = false;
         loop {
-            let attempt = match self.attempt(call, body.clone()).await {
+            let credentials = self.authenticator.authorization().await?;
+            let attempt = match self.attempt(call, body.clone(), &credentials).await {
                 Ok(answer) => return Ok(answer),
                 Err(attempt) => attempt,
             };
+            // A request that was refused at the door has not been carried out, so even an execute may knock again.
+            if attempt.is_unauthenticated() && !renewed && self.authenticator.refused(&credentials) {
+                renewed = true;
+                retries.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
             let wait = self.policy.next_wait(
                 call.repeat,
                 attempt.failure,
@@ -242,18 +244,22 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, call: Call<'_>, body: Option<Vec<u8>>) -> Result<Vec<u8>, Attempt> {
+    async fn attempt(
+        &self,
+        call: Call<'_>,
+        body: Option<Vec<u8>>,
+        credentials: &HeaderValue,
+    ) -> Result<Vec<u8>, Attempt> {
         let url = self
             .endpoint
             .base
             .join(call.path)
             .map_err(|_| Attempt::fatal(Error::internal("the request's path is malformed")))?;
-        let credentials = self.authenticator.authorization().await.map_err(Attempt::fatal)?;
         let mut request = self
             .http
             .request(call.method.clone(), url)
             .headers(self.headers.clone())
-            .header(AUTHORIZATION, credentials);
+            .header(AUTHORIZATION, credentials.clone());
         if let Some(body) = body {
             request = request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
@@ -267,7 +273,7 @@ impl Client {
             .send()
             .await
             .map_err(|error| transport_failure(&error, &place))?;
-        accepted_body(response, &place, MAX_ANSWER_BYTES).await
+        accepted_body(response, &place, MAX_ANSWER_BYTES, status_error).await
     }
 
     /// Makes one request for telemetry, which retries by rules of its own and may have to go without credentials.
@@ -296,7 +302,7 @@ impl Client {
             .send()
             .await
             .map_err(|error| transport_failure(&error, &place))?;
-        accepted_body(response, &place, MAX_REFUSAL_BYTES).await
+        accepted_body(response, &place, MAX_REFUSAL_BYTES, status_error).await
     }
 
     /// Downloads one file from cloud storage, with the link's headers and none of the workspace's.
@@ -307,11 +313,16 @@ impl Client {
             .send()
             .await
             .map_err(|error| transport_failure(&error, &place))?;
-        accepted_body(response, &place, MAX_DOWNLOAD_BYTES).await
+        accepted_body(response, &place, MAX_DOWNLOAD_BYTES, status_error).await
     }
 }
 
 impl Attempt {
+    /// Whether the server did not accept the credentials.
+    fn is_unauthenticated(&self) -> bool {
+        self.failure == Failure::Status(StatusCode::UNAUTHORIZED)
+    }
+
     /// An attempt that must not be made again: 501 is the status that never is.
     fn fatal(error: Error) -> Self {
         Self {
@@ -323,7 +334,7 @@ impl Attempt {
     }
 }
 
-fn user_agent(settings: &Settings) -> Result<HeaderValue> {
+pub(crate) fn user_agent(settings: &Settings) -> Result<HeaderValue> {
     let mut text = databricks_telemetry::USER_AGENT.to_owned();
     if let Some(entry) = settings.text(options::USER_AGENT_ENTRY) {
         text.push(' ');
@@ -333,7 +344,13 @@ fn user_agent(settings: &Settings) -> Result<HeaderValue> {
         .map_err(|_| Error::invalid_argument(format!("option '{}' cannot be a header", options::USER_AGENT_ENTRY)))
 }
 
-async fn accepted_body(mut response: Response, place: &str, limit: usize) -> Result<Vec<u8>, Attempt> {
+/// The body of an answer that is a success; `refusal` makes an error of any other.
+pub(crate) async fn accepted_body(
+    mut response: Response,
+    place: &str,
+    limit: usize,
+    refusal: fn(StatusCode, &[u8], &str) -> Error,
+) -> Result<Vec<u8>, Attempt> {
     let status = response.status();
     if !status.is_success() {
         let after = response
@@ -346,7 +363,7 @@ async fn accepted_body(mut response: Response, place: &str, limit: usize) -> Res
             failure: Failure::Status(status),
             retry_after,
             is_unresolved: false,
-            error: status_error(status, &body, place),
+            error: refusal(status, &body, place),
         });
     }
     body(&mut response, limit).await.map_err(|broken| match broken {
@@ -384,7 +401,7 @@ async fn body(response: &mut Response, limit: usize) -> Result<Vec<u8>, Broken> 
     Ok(bytes)
 }
 
-fn transport_failure(error: &reqwest::Error, place: &str) -> Attempt {
+pub(crate) fn transport_failure(error: &reqwest::Error, place: &str) -> Attempt {
     let not_sent = error.is_connect() || error.is_builder();
     let category = if is_tls(error) {
         ErrorCategory::SslHandshakeError

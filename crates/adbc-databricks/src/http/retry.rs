@@ -8,6 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
+use crate::options::{self, Settings};
+
 /// What happens if a request is carried out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
@@ -43,6 +45,16 @@ pub(crate) struct RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// What the options say.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            max_retries: u32::try_from(settings.integer(options::RETRY_MAX_RETRIES)).unwrap_or(u32::MAX),
+            min_wait: settings.millis(options::RETRY_MIN_WAIT_MS),
+            max_wait: settings.millis(options::RETRY_MAX_WAIT_MS),
+            overall_timeout: settings.millis(options::RETRY_OVERALL_TIMEOUT_MS),
+        }
+    }
+
     /// How long to wait before the next attempt; `None` when there must not or cannot be one.
     ///
     /// `retries` counts those already made, `elapsed` runs since the first attempt, `jitter` is in `0.0..1.0`.

@@ -13,6 +13,7 @@
 mod settings;
 mod value;
 
+use crate::auth::AUTH_TYPES;
 use databricks_telemetry::config::OptionSpec;
 pub(crate) use settings::Settings;
 pub use value::Kind;
@@ -189,9 +190,46 @@ options! {
         | "adbc.http_options.tls.trusted_certificate_path" | "databricks.ssl_root_cert", DATABASE, Kind::Text;
     /// The user's name. With a personal access token it is always `token`.
     USERNAME = "username", DATABASE, Kind::Choice(&["token"]);
-    /// A personal access token.
+    /// A personal access token, or an OAuth token that you renew yourself.
     ACCESS_TOKEN = "databricks.access_token" | "databricks.token" | "adbc.spark.token" | "password",
         DATABASE, Kind::Secret;
+    /// When the access token ends, as a timestamp (RFC 3339) or in seconds since 1970. It is then not sent any more, and the
+    /// error says why.
+    ACCESS_TOKEN_EXPIRES_AT = "databricks.access_token_expires_at", DATABASE, Kind::Timestamp;
+    /// How to authenticate: `pat` (a token), `oauth-m2m` (a service principal's client id and secret), `oauth-u2m` (a person in
+    /// a browser), `token-exchange` (another identity provider's token); the other words are other programs' names for
+    /// these. Unless set it follows from the credentials that are given.
+    AUTH_TYPE = "databricks.auth.type" | "databricks.auth_type" | "adbc.databricks.oauth.grant_type" | "authType",
+        DATABASE, Kind::Choice(AUTH_TYPES);
+    /// The OAuth client: a service principal's id, or a registered application's. A browser uses `databricks-cli`, which every
+    /// workspace knows, unless set.
+    CLIENT_ID = "databricks.oauth.client_id" | "databricks.auth.client_id" | "adbc.databricks.oauth.client_id" | "clientID",
+        DATABASE, Kind::Text;
+    /// The OAuth secret of the service principal.
+    CLIENT_SECRET = "databricks.oauth.client_secret" | "databricks.auth.client_secret"
+        | "adbc.databricks.oauth.client_secret" | "clientSecret", DATABASE, Kind::Secret;
+    /// The OAuth scopes, separated by blanks. Unless set `all-apis` for a service principal, `all-apis offline_access` for a
+    /// browser, `sql` for an exchange.
+    SCOPES = "databricks.oauth.scopes" | "databricks.auth.scopes" | "adbc.databricks.oauth.scope", DATABASE, Kind::Text;
+    /// Where tokens are asked for. Unless set, the workspace tells.
+    TOKEN_ENDPOINT = "databricks.oauth.token_endpoint" | "databricks.auth.token_endpoint", DATABASE, Kind::Text;
+    /// The port on this machine that the browser comes back to; 0 takes any free one, which not every client is registered
+    /// for. Unless set, the first free port from 8020 to 8039.
+    REDIRECT_PORT = "databricks.oauth.redirect_port" | "databricks.auth.redirect_port",
+        DATABASE, Kind::Integer { min: 0, max: 65_535 };
+    /// Whether a browser is opened to sign in. Otherwise, or where there is none, connecting fails with the address to visit,
+    /// and connecting again waits for the visit.
+    OPEN_BROWSER = "databricks.oauth.open_browser", DATABASE, Kind::Flag, default "true";
+    /// How long a person may take to sign in, in seconds.
+    SIGN_IN_TIMEOUT_S = "databricks.oauth.sign_in_timeout_s", DATABASE, Kind::Seconds, default "120";
+    /// Whether the tokens of a browser sign-in are kept on disk for the next process, readable by you alone.
+    TOKEN_CACHE = "databricks.oauth.token_cache", DATABASE, Kind::Flag, default "true";
+    /// The directory they are kept in. `~/.config/adbc-databricks/oauth` unless set.
+    TOKEN_CACHE_DIR = "databricks.oauth.token_cache_dir", DATABASE, Kind::Text;
+    /// Another identity provider's token (a JWT), which the workspace exchanges for one of its own.
+    SUBJECT_TOKEN = "databricks.oauth.subject_token", DATABASE, Kind::Secret;
+    /// A file with such a token, read before every exchange. Cannot be set by a URI.
+    SUBJECT_TOKEN_FILE = "databricks.oauth.subject_token_file", DATABASE, Kind::Text;
     /// Text added to the `User-Agent` of every request, such as `my-app/1.2`.
     USER_AGENT_ENTRY = "databricks.user_agent_entry" | "adbc.spark.user_agent_entry", DATABASE, Kind::Text;
 

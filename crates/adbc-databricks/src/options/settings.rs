@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use adbc_core::options::OptionValue;
 use databricks_telemetry::config::{Config, OptionSpec};
+use jiff::Timestamp;
 
 use super::{Scope, Spec, Value, find};
 use crate::auth::Secret;
@@ -150,6 +151,11 @@ impl Settings {
             Value::Secret(secret) => Some(secret),
             _ => None,
         }
+    }
+
+    /// The value of a point in time.
+    pub(crate) fn instant(&self, key: &'static str) -> Option<Timestamp> {
+        super::value::timestamp(&self.text(key)?)
     }
 
     /// The value of a flag.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use activity::SpanContext;
 use adbc_core::options::OptionValue;
+use jiff::Timestamp;
 
 use super::Spec;
 use crate::auth::Secret;
@@ -31,6 +32,8 @@ pub enum Kind {
     Seconds,
     /// A W3C `traceparent`.
     TraceParent,
+    /// A point in time: RFC 3339, or seconds since 1970.
+    Timestamp,
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -58,6 +61,7 @@ impl Value {
         Some(match spec.kind {
             Kind::Text => Self::Text(text(value)?),
             Kind::TraceParent => Self::Text(text(value).filter(|text| SpanContext::parse_traceparent(text).is_ok())?),
+            Kind::Timestamp => Self::Text(text(value).filter(|text| timestamp(text).is_some())?),
             Kind::Secret => Self::Secret(Secret::new(text(value)?)),
             Kind::Flag => Self::Flag(flag(value)?),
             Kind::Integer { min, max } => Self::Integer(integer(value).filter(|number| (min..=max).contains(number))?),
@@ -99,6 +103,14 @@ impl Value {
             Self::Text(text) => text.parse().ok(),
             Self::Flag(_) | Self::Secret(_) => None,
         }
+    }
+}
+
+pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    match text.parse() {
+        Ok(seconds) => Timestamp::from_second(seconds).ok(),
+        Err(_) => text.parse().ok(),
     }
 }
 
@@ -151,6 +163,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Kind::Text | Kind::Secret => f.write_str("text"),
+            Kind::Timestamp => f.write_str("a timestamp (RFC 3339), or seconds since 1970"),
             Kind::TraceParent => f.write_str("a W3C traceparent"),
             Kind::Flag => f.write_str("'true' or 'false'"),
             Kind::Integer { min, max: i64::MAX } => write!(f, "a whole number of at least {min}"),

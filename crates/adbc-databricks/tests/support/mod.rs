@@ -6,6 +6,8 @@
     reason = "each test is a crate of its own and uses its own part"
 )]
 
+pub mod oauth;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -114,9 +116,19 @@ impl Server {
     }
 
     pub fn database(&self, options: &[(&str, &str)]) -> Database {
+        self.database_at(&self.uri(), options)
+    }
+
+    /// A database without the test's token.
+    pub fn database_without_token(&self, options: &[(&str, &str)]) -> Database {
+        let uri = format!("databricks://127.0.0.1:{}/sql/1.0/warehouses/w1", self.port);
+        self.database_at(&uri, options)
+    }
+
+    fn database_at(&self, uri: &str, options: &[(&str, &str)]) -> Database {
         // Waits between retries are real in the driver and pointless in a test.
         let mut all = vec![
-            ("uri".into(), self.uri().as_str().into()),
+            ("uri".into(), uri.into()),
             ("databricks.retry.min_wait_ms".into(), "1".into()),
         ];
         all.push(("databricks.retry.max_wait_ms".into(), "20".into()));

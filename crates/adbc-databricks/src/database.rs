@@ -12,7 +12,7 @@ use crate::http::Client;
 use crate::options::{self, Scope, Settings};
 use crate::sea::session::{Namespace, Session};
 use crate::uri::{Endpoint, UriOptions};
-use crate::{observe, runtime, telemetry};
+use crate::{config, observe, runtime, telemetry};
 
 /// A workspace and how to reach it.
 ///
@@ -20,15 +20,23 @@ use crate::{observe, runtime, telemetry};
 #[derive(Debug)]
 pub struct Database {
     settings: Settings,
-    /// The client for these settings, once a connection was made, and the process whose it is.
-    client: Mutex<Option<(u32, Arc<Client>)>>,
+    /// What a connection needs, once one was made, and the process whose it is.
+    reached: Mutex<Option<(u32, Reached)>>,
+}
+
+/// What the connections of a database share.
+#[derive(Clone, Debug)]
+struct Reached {
+    client: Arc<Client>,
+    /// What options, URI, environment and profile say together.
+    settings: Settings,
 }
 
 impl Database {
     pub(crate) fn new() -> Self {
         Self {
             settings: Settings::new(Scope::Database),
-            client: Mutex::new(None),
+            reached: Mutex::new(None),
         }
     }
 
@@ -38,30 +46,33 @@ impl Database {
             // Whoever sets a malformed URI shall hear of it now.
             UriOptions::parse(&uri)?;
         }
-        *self.client.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.reached.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
     }
 
-    /// What the options and the URI say together.
+    /// What the options, the URI and their surroundings say together.
     fn resolved(&self) -> DriverResult<Settings> {
         let mut settings = self.settings.clone();
         if let Some(uri) = settings.secret(options::URI) {
             UriOptions::parse(&uri)?.apply(&mut settings)?;
         }
+        config::complete(&mut settings, &config::environment)?;
         Ok(settings)
     }
 
-    fn client(&self, settings: &Settings) -> DriverResult<Arc<Client>> {
-        let mut known = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((pid, client)) = &*known
+    fn reach(&self) -> DriverResult<Reached> {
+        let mut known = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((pid, reached)) = &*known
             && *pid == process::id()
         {
-            return Ok(Arc::clone(client));
+            return Ok(reached.clone());
         }
-        let endpoint = Endpoint::resolve(settings)?;
-        let client = Arc::new(Client::new(settings, endpoint)?);
-        *known = Some((process::id(), Arc::clone(&client)));
-        Ok(client)
+        let settings = self.resolved()?;
+        let endpoint = Endpoint::resolve(&settings)?;
+        let client = Arc::new(Client::new(&settings, endpoint)?);
+        let reached = Reached { client, settings };
+        *known = Some((process::id(), reached.clone()));
+        Ok(reached)
     }
 
     /// Says whether telemetry would be on for a connection, and why, without opening one: what each rule saw, and what the
@@ -80,8 +91,10 @@ impl Database {
     }
 
     fn connect(&self, opts: impl IntoIterator<Item = (OptionConnection, OptionValue)>) -> DriverResult<Connection> {
-        let resolved = self.resolved()?;
-        let client = self.client(&resolved)?;
+        let Reached {
+            client,
+            settings: resolved,
+        } = self.reach()?;
         let mut settings = resolved.inherited_by(Scope::Connection);
         for (key, value) in opts {
             Connection::check(key.as_ref(), &value)?;

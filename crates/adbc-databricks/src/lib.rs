@@ -28,6 +28,7 @@
 
 mod auth;
 mod cancel;
+mod config;
 mod connection;
 mod database;
 mod driver;

@@ -27,7 +27,12 @@ impl Endpoint {
     /// `InvalidArgument` when the host or the warehouse is missing or malformed.
     pub(crate) fn resolve(settings: &Settings) -> Result<Self> {
         let host = settings.text(options::HOST).ok_or_else(|| {
-            Error::invalid_argument(format!("no host: set '{}' or '{}'", options::URI, options::HOST))
+            Error::invalid_argument(format!(
+                "no host: set '{}', '{}' or '{}', or the environment's DATABRICKS_HOST",
+                options::URI,
+                options::HOST,
+                options::CONFIG_PROFILE
+            ))
         })?;
         let base = base_url(&host, settings)?;
         let path = settings
@@ -157,6 +162,14 @@ fn checked_id(id: &str, key: &str) -> Result<String> {
     Ok(id.to_owned())
 }
 
+/// A URI may come from somebody else than the machine's owner; it must not make the driver read files and send them away.
+const NOT_IN_A_URI: [&str; 4] = [
+    options::URI,
+    options::SUBJECT_TOKEN_FILE,
+    options::CONFIG_FILE,
+    options::CONFIG_PROFILE,
+];
+
 /// What a URI says, as options in the catalogue's terms.
 pub(crate) struct UriOptions(Vec<(String, OptionValue)>);
 
@@ -192,7 +205,10 @@ impl UriOptions {
                 "schema" => found.push((options::SCHEMA.to_owned(), value.as_ref().into())),
                 "tls" => found.push((options::TLS.to_owned(), value.as_ref().into())),
                 "o" => path = format!("{path}?o={value}"),
-                key if key != options::URI && options::is_known(key) => {
+                key if NOT_IN_A_URI.contains(&options::canonical(key)) => {
+                    return Err(refusal(&format!("'{key}' can only be set as an option of its own")));
+                }
+                key if options::is_known(key) => {
                     found.push((key.to_owned(), value.as_ref().into()));
                 }
                 // A stray value could be a secret; a stray key is the user's typo and worth quoting.

@@ -150,6 +150,11 @@ impl Method {
         CREDENTIALS.iter().any(|(credential, _)| *credential == key) || key == ACCESS_TOKEN_EXPIRES_AT
     }
 
+    /// Whether there are credentials already.
+    pub(crate) fn has_credentials(settings: &Settings) -> bool {
+        CREDENTIALS.iter().any(|(key, _)| settings.has(key))
+    }
+
     /// Whether `databricks.auth.type`, if it is set, has a use for the credential in `key`.
     pub(crate) fn is_wanted(settings: &Settings, key: &str) -> bool {
         let Some(word) = settings.text(AUTH_TYPE) else {

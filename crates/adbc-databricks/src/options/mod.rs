@@ -75,6 +75,11 @@ pub(crate) fn is_known(key: &str) -> bool {
     find(key).is_some() || OptionSpec::find(key).is_some()
 }
 
+/// The key that an alias stands for; any other text as it is.
+pub(crate) fn canonical(key: &str) -> &str {
+    find(key).map_or(key, |spec| spec.key)
+}
+
 /// Finds the driver's option of this key or alias.
 pub fn find(key: &str) -> Option<&'static Spec> {
     CATALOGUE.iter().find(|spec| spec.answers_to(key))
@@ -182,6 +187,12 @@ options! {
     HTTP_PATH = "databricks.http_path" | "adbc.spark.path", DATABASE, Kind::Text;
     /// The warehouse's id, instead of a path.
     WAREHOUSE_ID = "databricks.warehouse_id" | "adbc.databricks.warehouse_id", DATABASE, Kind::Text;
+    /// The profile of `~/.databrickscfg` to take host, warehouse and credentials from, as far as they are not given. The
+    /// environment is then not read. Without this option, the file's and a host, the environment (`DATABRICKS_HOST` and its
+    /// companions) is read, and then the profile that `DATABRICKS_CONFIG_PROFILE` names, or `DEFAULT`.
+    CONFIG_PROFILE = "databricks.config_profile" | "databricks.profile", DATABASE, Kind::Text;
+    /// The file with profiles, instead of `~/.databrickscfg`.
+    CONFIG_FILE = "databricks.config_file", DATABASE, Kind::Text;
     /// Whether to use TLS. Without it the URI's scheme decides; `databricks://` and a bare host mean TLS, except to a
     /// loopback host.
     TLS = "databricks.tls" | "adbc.http_options.tls.enabled" | "databricks.http.tls.enabled", DATABASE, Kind::Flag;

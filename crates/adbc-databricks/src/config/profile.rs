@@ -57,6 +57,16 @@ pub(super) fn load(name: Option<&str>, file: Option<&str>, variables: Variables<
             )));
         }
     };
+    let malformed = |line: usize| {
+        // Without the line's text, which could be a token.
+        Error::invalid_argument(format!(
+            "{}, line {line}: neither a [section] nor a 'key = value'",
+            path.display()
+        ))
+    };
+    if let Some(line) = text.lines().position(|line| !is_ini(line.trim())) {
+        return Err(malformed(line + 1));
+    }
     let parsed = Ini::load_from_str_opt(
         &text,
         ParseOption {
@@ -66,14 +76,7 @@ pub(super) fn load(name: Option<&str>, file: Option<&str>, variables: Variables<
             ..ParseOption::default()
         },
     )
-    // The parser's own message could quote the line, and the line a token.
-    .map_err(|error| {
-        Error::invalid_argument(format!(
-            "{}, line {}: neither a [section] nor a 'key = value'",
-            path.display(),
-            error.line
-        ))
-    })?;
+    .map_err(|error| malformed(error.line))?;
     let wanted = name.unwrap_or(DEFAULT_PROFILE);
     let Some(section) = parsed.section(Some(wanted)) else {
         return match name {
@@ -92,6 +95,15 @@ pub(super) fn load(name: Option<&str>, file: Option<&str>, variables: Variables<
     Ok(Some(Source {
         values: values.collect(),
     }))
+}
+
+/// Whether a line is one by itself. The parser would take a key to the next `=`, however many lines away.
+fn is_ini(line: &str) -> bool {
+    match line.chars().next() {
+        None | Some('#' | ';') => true,
+        Some('[') => line.contains(']'),
+        Some(_) => line.contains(['=', ':']),
+    }
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -17,6 +17,7 @@ use crate::options::{self, Scope, Settings};
 use crate::sea::session::{OpenSession, Session};
 use crate::statement::Statement;
 use crate::telemetry::TelemetryView;
+use crate::traces::Traces;
 use crate::{info, metadata, observe};
 
 /// A session on a warehouse.
@@ -30,10 +31,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(settings: Settings, session: Session) -> Self {
+    pub(crate) fn new(settings: Settings, session: Session, traces: Option<Arc<Traces>>) -> Self {
         Self {
             settings,
-            session: Some(OpenSession::new(session)),
+            session: Some(OpenSession::new(session, traces)),
             cancel: CancelHandle::default(),
         }
     }
@@ -58,9 +59,10 @@ impl Connection {
             (options::READ_ONLY, options::Value::Flag(true)) => {
                 Err(Error::not_implemented("read-only connections are not supported"))
             }
-            (options::SESSION_ID, _) => Err(Error::not_implemented(
-                "option 'databricks.session_id' can only be read",
-            )),
+            (options::SESSION_ID | options::TRACES_DROPPED, _) => Err(Error::not_implemented(format!(
+                "option '{}' can only be read",
+                spec.key
+            ))),
             _ => Ok(()),
         }
     }
@@ -129,6 +131,10 @@ impl Connection {
             Some(options::SCHEMA) => Ok(metadata::current_namespace(&self.asker()?)?.1),
             Some(options::SESSION_ID) => match self.session()?.session().id() {
                 Some(id) => Ok(id.to_owned()),
+                None => self.settings.read_text(key),
+            },
+            Some(options::TRACES_DROPPED) => match self.session()?.traces() {
+                Some(traces) => Ok(traces.dropped().to_string()),
                 None => self.settings.read_text(key),
             },
             _ => self.settings.read_text(key),
@@ -243,6 +249,12 @@ impl Optionable for Connection {
     }
 
     fn get_option_int(&self, key: OptionConnection) -> Result<i64> {
+        if let (Some(options::TRACES_DROPPED), Some(traces)) = (
+            options::find(key.as_ref()).map(|spec| spec.key),
+            self.session()?.traces(),
+        ) {
+            return Ok(i64::try_from(traces.dropped()).unwrap_or(i64::MAX));
+        }
         Ok(self.settings.read_integer(key.as_ref())?)
     }
 
@@ -253,8 +265,8 @@ impl Optionable for Connection {
 
 impl Drop for Connection {
     /// # Blocking
-    /// At most `databricks.close_timeout_ms` for the server to hear of the close, and then at most
-    /// `adbc.databricks.telemetry.close_timeout_ms` for the last telemetry.
+    /// At most `databricks.close_timeout_ms` for the server to hear of the close, then at most
+    /// `adbc.databricks.telemetry.close_timeout_ms` for the last telemetry, and then at most 2 s for local traces.
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
             session.leave(self.settings.millis(options::CLOSE_TIMEOUT_MS));

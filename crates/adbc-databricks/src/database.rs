@@ -11,6 +11,7 @@ use crate::error::Result as DriverResult;
 use crate::http::Client;
 use crate::options::{self, Scope, Settings};
 use crate::sea::session::{Namespace, Session};
+use crate::traces::Traces;
 use crate::uri::{Endpoint, UriOptions};
 use crate::{config, observe, runtime, telemetry};
 
@@ -22,6 +23,8 @@ pub struct Database {
     settings: Settings,
     /// What a connection needs, once one was made, and the process whose it is.
     reached: Mutex<Option<(u32, Reached)>>,
+    /// Where the last connection's activities are shown; kept, so that the next one goes on in the same file.
+    traces: Mutex<Option<Arc<Traces>>>,
 }
 
 /// What the connections of a database share.
@@ -37,6 +40,7 @@ impl Database {
         Self {
             settings: Settings::new(Scope::Database),
             reached: Mutex::new(None),
+            traces: Mutex::new(None),
         }
     }
 
@@ -48,6 +52,18 @@ impl Database {
         }
         *self.reached.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
+    }
+
+    /// Where this database's connections show their activities, if anywhere.
+    fn traces(&self, settings: &Settings) -> DriverResult<Option<Arc<Traces>>> {
+        let traces = Traces::open(settings)?;
+        // Dropped behind the lock: the last to let go of traces waits for the disk.
+        let before = {
+            let mut kept = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *kept, traces.clone())
+        };
+        drop(before);
+        Ok(traces)
     }
 
     /// What the options, the URI and their surroundings say together.
@@ -85,9 +101,8 @@ impl Database {
     /// # Blocking
     /// At most 10 s.
     pub fn explain_telemetry(&self) -> Result<Explanation> {
-        let resolved = self.resolved()?;
-        let client = self.client(&resolved)?;
-        Ok(telemetry::explain(&client, &resolved.inherited_by(Scope::Connection))?)
+        let Reached { client, settings } = self.reach()?;
+        Ok(telemetry::explain(&client, &settings.inherited_by(Scope::Connection))?)
     }
 
     fn connect(&self, opts: impl IntoIterator<Item = (OptionConnection, OptionValue)>) -> DriverResult<Connection> {
@@ -106,11 +121,12 @@ impl Database {
         };
         let signing_in = Arc::clone(&client);
         runtime::wait(async move { signing_in.authenticator().sign_in().await })?;
-        let lease = telemetry::attach(&client, &settings)?;
+        let traces = self.traces(&resolved)?;
+        let lease = telemetry::attach(&client, &settings, traces.as_deref())?;
         let trace = observe::trace_parent(&settings);
         let opening = Session::open(client, Arc::clone(&lease), namespace, trace);
         let session = runtime::wait(opening).map_err(|error| error.context("could not open a session"))?;
-        Ok(Connection::new(settings, session))
+        Ok(Connection::new(settings, session, traces))
     }
 }
 

@@ -45,6 +45,7 @@ mod sea;
 mod sql;
 mod statement;
 pub mod telemetry;
+mod traces;
 mod types;
 mod uri;
 

@@ -17,20 +17,24 @@ use crate::http::retry::Failure;
 use crate::http::{Attempt, Client, Once};
 use crate::options::{self, Settings};
 use crate::runtime;
+use crate::traces::Traces;
 
 pub use databricks_telemetry::enable;
 pub use databricks_telemetry::{Decision, DropReason, Explanation, FlagAnswer, FlagSeen, Stats};
 
-/// Gives a connection its part in telemetry.
+/// Gives a connection its part in telemetry, and marks its activities for its traces.
 ///
 /// # Errors
 /// Never: the options were checked when they were set.
-pub(crate) fn attach(client: &Arc<Client>, settings: &Settings) -> Result<Arc<Lease>> {
+pub(crate) fn attach(client: &Arc<Client>, settings: &Settings, traces: Option<&Traces>) -> Result<Arc<Lease>> {
     let transport = Arc::new(Way {
         client: Arc::clone(client),
     });
     let lease = Telemetry::attach(facts(client, settings), settings.telemetry()?, transport);
-    Ok(Arc::new(lease))
+    Ok(Arc::new(match traces {
+        Some(traces) => lease.with_handle(traces.mark()),
+        None => lease,
+    }))
 }
 
 /// Says whether telemetry would be on, and why.

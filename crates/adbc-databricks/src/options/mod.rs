@@ -327,6 +327,28 @@ options! {
     BIND_BY_NAME = "adbc.statement.bind_by_name", STATEMENT, Kind::Flag, default "false";
     /// The W3C `traceparent` of the span that the driver's activities belong to.
     TRACE_PARENT = "adbc.telemetry.trace_parent", EVERYWHERE, Kind::TraceParent;
+    /// Where the activities of this database's connections are shown, on this machine only (docs/tracing.md): nowhere; as JSON
+    /// lines in files; as outlines on standard error; or as OpenTelemetry spans, sent as the `OTEL_EXPORTER_OTLP_*` variables
+    /// say, by a driver that was built with the feature `otlp`. The variable `OTEL_TRACES_EXPORTER` is the application's and is
+    /// not read.
+    TRACES_EXPORTER = "adbc.telemetry.traces_exporter" | "adbc.traces.exporter",
+        DATABASE, Kind::Choice(&["none", "adbcfile", "console", "otlp"]), default "none";
+    /// The folder for the files of `adbcfile`; made if it is missing, for its owner alone. Unless set, it is
+    /// `$XDG_STATE_HOME/adbc/traces` or `~/.local/state/adbc/traces`; on macOS `~/Library/Application Support/ADBC/Traces`, on
+    /// Windows `%LOCALAPPDATA%\ADBC\Traces`.
+    TRACES_FOLDER_PATH = "adbc.telemetry.traces_folder_path" | "adbc.traces.exporter.adbcfile.location",
+        DATABASE, Kind::Text;
+    /// The size at which `adbcfile` begins a new file, in KiB.
+    TRACES_FILE_SIZE_KB = "databricks.traces.file_size_kb" | "adbc.traces.exporter.adbcfile.maxtracesizekb",
+        DATABASE, Kind::Integer { min: 1, max: 4_194_304 }, default "1024";
+    /// How many files `adbcfile` keeps in its folder, whichever process wrote them; the oldest go.
+    TRACES_FILES = "databricks.traces.files" | "adbc.traces.exporter.adbcfile.maxtracefiles",
+        DATABASE, Kind::Integer { min: 1, max: 100_000 }, default "100";
+    /// Whether traces hold free text: the text of SQL statements and the server's address.
+    TRACES_TEXT = "databricks.traces.text", DATABASE, Kind::Flag, default "false";
+    /// How many activities are missing in this database's traces so far, because too many waited or could not be written.
+    /// Can only be read, on a connection.
+    TRACES_DROPPED = "databricks.traces.dropped", CONNECTION_ONLY, Kind::Integer { min: 0, max: i64::MAX };
 }
 
 #[cfg(test)]

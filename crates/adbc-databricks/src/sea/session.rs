@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use activity::{Id, SpanContext};
+use activity::{Activity, Id, SpanContext};
 use databricks_telemetry::{Lease, operations};
 use databricks_wire::sea::{self, CreateSessionRequest, CreateSessionResponse, ExecuteStatementRequest};
 use reqwest::Method;
@@ -15,6 +15,7 @@ use serde::de::IgnoredAny;
 use super::background::Background;
 use crate::error::{Error, Result};
 use crate::http::{Call, Client};
+use crate::traces::Traces;
 use crate::{observe, runtime};
 
 /// How long a session whose connection is gone waits for the cancels and closes of its statements before it is closed.
@@ -53,13 +54,24 @@ impl Session {
     ///
     /// # Errors
     /// The server's refusal, or that it could not be reached.
-    pub(crate) async fn open(
+    pub(crate) fn open(
+        client: Arc<Client>,
+        lease: Arc<Lease>,
+        namespace: Namespace,
+        trace: Option<SpanContext>,
+    ) -> impl Future<Output = Result<Self>> + Send {
+        // Started on the caller's thread, where the caller's own span is the current one.
+        let root = lease.root(&operations::CONNECTION_OPEN, trace);
+        Self::opening(root, client, lease, namespace, trace)
+    }
+
+    async fn opening(
+        root: Activity,
         client: Arc<Client>,
         lease: Arc<Lease>,
         namespace: Namespace,
         trace: Option<SpanContext>,
     ) -> Result<Self> {
-        let root = lease.root(&operations::CONNECTION_OPEN, trace);
         let opened = create(&client, &namespace, root.context().or(trace)).await;
         if let Some(id) = opened.as_ref().ok().and_then(|id| Id::new(id.as_ref()?).ok()) {
             lease.session(id);
@@ -201,13 +213,20 @@ fn means_no_sessions(error: &Error) -> bool {
 #[derive(Debug)]
 pub(crate) struct OpenSession {
     session: Arc<Session>,
+    /// Where its activities are shown. The last share waits for the disk, so no task has one.
+    traces: Option<Arc<Traces>>,
 }
 
 impl OpenSession {
-    pub(crate) fn new(session: Session) -> Arc<Self> {
+    pub(crate) fn new(session: Session, traces: Option<Arc<Traces>>) -> Arc<Self> {
         Arc::new(Self {
             session: Arc::new(session),
+            traces,
         })
+    }
+
+    pub(crate) fn traces(&self) -> Option<&Traces> {
+        self.traces.as_deref()
     }
 
     pub(crate) fn session(&self) -> &Arc<Session> {
@@ -215,10 +234,10 @@ impl OpenSession {
     }
 
     /// The connection's part in closing: waits until the server has heard of everything so far, and closes the session
-    /// unless statements or readers still need it. Then delivers telemetry.
+    /// unless statements or readers still need it. Then delivers telemetry, and local traces.
     ///
     /// # Blocking
-    /// At most `deadline`, and what closing the telemetry lease may take.
+    /// At most `deadline`, and what closing the telemetry lease and flushing traces may take.
     pub(crate) fn leave(self: Arc<Self>, deadline: Duration) {
         let Some(last) = Arc::into_inner(self) else { return };
         if last.session.is_inherited() {
@@ -231,6 +250,9 @@ impl OpenSession {
             Ok(())
         });
         last.session.lease.close();
+        if let Some(traces) = &last.traces {
+            traces.flush();
+        }
     }
 }
 
@@ -241,10 +263,15 @@ impl Drop for OpenSession {
         }
         // Statements or readers outlived their connection. Nobody waits for them any more, and dropping must not block.
         let session = Arc::clone(&self.session);
+        let traces = self.traces.take();
         runtime::spawn(async move {
             session.close(ORPHAN_PATIENCE).await;
-            // Closing a lease blocks: not on a worker.
-            let _ = tokio::task::spawn_blocking(move || session.lease.close()).await;
+            // Closing a lease blocks, and so does the end of traces: not on a worker.
+            let closing = tokio::task::spawn_blocking(move || {
+                session.lease.close();
+                drop(traces);
+            });
+            let _ = closing.await;
         });
     }
 }

@@ -5,6 +5,10 @@
 //! | [`JsonLines`] | every completed activity, as a line of JSON in a file that only its owner can read |
 //! | [`Console`] | every completed tree, as an outline for people |
 //! | `TracingListener` (feature `tracing`) | every activity, as a live span of the application's `tracing` subscriber |
+//! | `OtelListener` (feature `opentelemetry`) | every activity, as a live span of an OpenTelemetry tracer provider |
+//!
+//! With the feature `otlp`, `otlp::Pipeline` is such a provider: it sends to a collector, as the `OTEL_EXPORTER_OTLP_*`
+//! variables say.
 //!
 //! Each is installed at a [`Source`](activity::Source) and removed by dropping the
 //! [`Registration`]. Nothing global is ever installed: no subscriber, no hook, no logger.
@@ -45,6 +49,12 @@ mod file;
 mod folder;
 mod json;
 mod json_lines;
+#[cfg(feature = "opentelemetry")]
+mod otel;
+#[cfg(feature = "opentelemetry")]
+mod otel_ids;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod printer;
 mod queue;
 #[cfg(feature = "tracing")]
@@ -57,5 +67,9 @@ pub use console::Console;
 pub use error::OpenError;
 pub use folder::default_folder;
 pub use json_lines::{JsonLines, JsonLinesBuilder, JsonLinesStats};
+#[cfg(feature = "opentelemetry")]
+pub use otel::{OtelListener, current_span};
+#[cfg(feature = "opentelemetry")]
+pub use otel_ids::ActivityIds;
 #[cfg(feature = "tracing")]
 pub use spans::TracingListener;

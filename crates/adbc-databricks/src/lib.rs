@@ -23,6 +23,10 @@
 //! Every operation is an activity of [`SOURCE`]: whoever registers an [`activity::Listener`] there sees them all, beside the driver's
 //! own telemetry and without changing it.
 //!
+//! Local traces can also be asked for by options: [`options::TRACES_EXPORTER`]. With the cargo feature `otlp` one of them sends
+//! OpenTelemetry spans to a collector, and the OpenTelemetry span that is current where the driver is called is the parent of the
+//! driver's activities.
+//!
 //! [`options`] lists everything that can be set. [`Error`] is what goes wrong, and travels inside the
 //! [`ArrowError::ExternalError`](arrow_schema::ArrowError::ExternalError) of a failing reader.
 

@@ -124,7 +124,19 @@ pub(crate) fn fail(activity: &mut Activity, error: &Error) {
     }
 }
 
-/// The caller's span, if it named one.
+/// The caller's span: the one it named, else the one that is current on this thread.
 pub(crate) fn trace_parent(settings: &Settings) -> Option<SpanContext> {
-    SpanContext::parse_traceparent(&settings.text(options::TRACE_PARENT)?).ok()
+    match settings.text(options::TRACE_PARENT) {
+        Some(named) => SpanContext::parse_traceparent(&named).ok(),
+        None => current_span(),
+    }
+}
+
+#[cfg(feature = "otlp")]
+use activity_bridge::current_span;
+
+/// Without OpenTelemetry in the build there is no current span.
+#[cfg(not(feature = "otlp"))]
+fn current_span() -> Option<SpanContext> {
+    None
 }

@@ -5,7 +5,7 @@
 //! also decide about new links.
 
 pub(crate) mod retry;
-mod tls;
+pub(crate) mod tls;
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -18,7 +18,7 @@ use databricks_telemetry::ErrorCategory;
 ///
 /// # Blocking
 /// Reads the system's certificates from disk.
-pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig> {
+pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     // A broken certificate in the system's store is not ours to complain about; the good ones count.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -325,7 +325,8 @@ options! {
 
     /// Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
     BIND_BY_NAME = "adbc.statement.bind_by_name", STATEMENT, Kind::Flag, default "false";
-    /// The W3C `traceparent` of the span that the driver's activities belong to.
+    /// The W3C `traceparent` of the span that the driver's activities belong to. Unless set, it is the OpenTelemetry span that is
+    /// current where the driver is called, in a Rust application with the feature `otlp`.
     TRACE_PARENT = "adbc.telemetry.trace_parent", EVERYWHERE, Kind::TraceParent;
     /// Where the activities of this database's connections are shown, on this machine only (docs/tracing.md): nowhere; as JSON
     /// lines in files; as outlines on standard error; or as OpenTelemetry spans, sent as the `OTEL_EXPORTER_OTLP_*` variables

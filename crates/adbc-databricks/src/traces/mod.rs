@@ -4,6 +4,8 @@
 //! connections whose database asked for it. Databases that ask for the same share one destination, which ends when the last
 //! of them and of their connections lets go.
 
+#[cfg(feature = "otlp")]
+mod otlp;
 mod registry;
 mod routed;
 mod sink;

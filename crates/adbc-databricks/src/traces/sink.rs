@@ -83,6 +83,12 @@ impl Wish {
                 let listener = files.listener();
                 Ok((Sink::Files(files), listener))
             }
+            #[cfg(feature = "otlp")]
+            Exporter::Otlp => {
+                let (spans, listener) = super::otlp::Spans::start(self.text)?;
+                Ok((Sink::Otlp(spans), listener))
+            }
+            #[cfg(not(feature = "otlp"))]
             Exporter::Otlp => Err(Error::not_implemented(format!(
                 "option '{}' = otlp: this driver was built without the feature `otlp`; use adbcfile or console",
                 options::TRACES_EXPORTER
@@ -91,10 +97,12 @@ impl Wish {
     }
 }
 
-/// An open file or console.
+/// An open file, console or way to a collector. Dropping it shows what waits, if it takes no longer than 2 s.
 pub(super) enum Sink {
     Console(Arc<Console>),
     Files(JsonLines),
+    #[cfg(feature = "otlp")]
+    Otlp(super::otlp::Spans),
 }
 
 impl Sink {
@@ -105,6 +113,8 @@ impl Sink {
         let _in_time = match self {
             Self::Console(console) => console.flush(deadline),
             Self::Files(files) => files.flush(deadline),
+            #[cfg(feature = "otlp")]
+            Self::Otlp(spans) => spans.flush(deadline),
         };
     }
 
@@ -113,6 +123,8 @@ impl Sink {
         match self {
             Self::Console(console) => console.dropped(),
             Self::Files(files) => files.stats().dropped,
+            #[cfg(feature = "otlp")]
+            Self::Otlp(spans) => spans.dropped(),
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::worker;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {
+    /// The workspace's host, as the connection has it.
+    pub host: String,
     /// What the environment says.
     pub environment: Environment,
     /// The option `adbc.databricks.telemetry.force_enabled`.
@@ -72,6 +74,7 @@ impl Telemetry {
         let (force, option) = (config.force_enabled, config.enabled);
         let environment = Environment::of_process();
         let key = HubKey::of(&facts, &config);
+        let host = facts.host.clone();
         let noting = Arc::new(Noting {
             transport,
             outcome: Mutex::default(),
@@ -88,6 +91,7 @@ impl Telemetry {
                 })
             });
         Explanation {
+            host,
             environment,
             force,
             option,

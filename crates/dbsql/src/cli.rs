@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Start a local workspace and keep it running until Ctrl-C.
     Serve(ServeArgs),
-    /// Show what a local workspace's telemetry inbox holds.
+    /// Show what a local workspace's telemetry inbox holds, or explain what would be sent.
     Telemetry(TelemetryArgs),
 }
 
@@ -138,13 +138,33 @@ pub(crate) struct ServeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct TelemetryArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<TelemetryCommand>,
+
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 
-    /// Show new records as they arrive, until Ctrl-C.
+    /// Keep the summary up to date on a terminal, or else print a line for each new record, until Ctrl-C.
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TelemetryCommand {
+    /// Say whether telemetry is on, which rule decided, and what exactly one SELECT 1 would send.
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+
+    /// Print the request bodies as they travel, a line each, and nothing else.
+    #[arg(long)]
+    pub(crate) raw: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

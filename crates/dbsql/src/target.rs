@@ -12,7 +12,7 @@ use crate::failure::Failure;
 pub(crate) struct Target {
     options: Vec<(OptionDatabase, OptionValue)>,
     /// The workspace inside this process, kept alive for as long as somebody may connect.
-    _embedded: Option<Workspace>,
+    embedded: Option<Workspace>,
 }
 
 impl Target {
@@ -21,7 +21,7 @@ impl Target {
         if let Some(options) = remote_options(connect)? {
             return Ok(Self {
                 options,
-                _embedded: None,
+                embedded: None,
             });
         }
         let workspace = start(workspace, |builder| builder)?;
@@ -29,7 +29,7 @@ impl Target {
         options.extend(extra_options(connect));
         Ok(Self {
             options,
-            _embedded: Some(workspace),
+            embedded: Some(workspace),
         })
     }
 
@@ -43,8 +43,13 @@ impl Target {
         })?;
         Ok(Self {
             options,
-            _embedded: None,
+            embedded: None,
         })
+    }
+
+    /// The workspace inside this process, if that is what it is.
+    pub(crate) fn embedded(&self) -> Option<&Workspace> {
+        self.embedded.as_ref()
     }
 
     pub(crate) fn options(&self) -> Vec<(OptionDatabase, OptionValue)> {

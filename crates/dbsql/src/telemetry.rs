@@ -8,7 +8,7 @@ use adbc_core::Connection as _;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
-use crate::cli::TelemetryArgs;
+use crate::cli::{TelemetryArgs, TelemetryCommand};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::{Cells, print_cells};
@@ -18,7 +18,12 @@ use crate::target::Target;
 /// How often `--follow` asks for news.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
 
+mod explain;
+
 pub(crate) fn run(args: TelemetryArgs) -> Result<(), Failure> {
+    if let Some(TelemetryCommand::Explain(args)) = args.command {
+        return explain::run(args);
+    }
     let target = Target::remote(&args.connect)?;
     let mut session = Session::open(&target, false)?;
     if args.follow {

@@ -23,12 +23,12 @@ type Arrow<T> = std::result::Result<T, ArrowError>;
 /// The structures are as the C data interface has them.
 pub(super) unsafe fn batch(values: FFI_ArrowArray, schema: &FFI_ArrowSchema) -> Result<RecordBatch> {
     let refusal = |error: ArrowError| handle::argument(format!("the bound values cannot be read: {error}"));
-    let columns = Schema::try_from(schema).map_err(refusal)?;
     // SAFETY: the caller's promise.
     let data = unsafe { from_ffi(values, schema) }.map_err(refusal)?;
     if !matches!(data.data_type(), DataType::Struct(_)) {
         return Err(handle::argument("the bound values are not a struct array"));
     }
+    let columns = Schema::try_from(schema).map_err(refusal)?;
     flat(StructArray::from(data), Arc::new(columns)).map_err(refusal)
 }
 

@@ -1,0 +1,309 @@
+# Generated from the driver's tables by
+#   cargo run -p adbc-driver-databricks --example python_options > python/adbc_driver_databricks/_options.py
+# and compared with them by a test.
+"""The driver's options, by where they can be set."""
+
+from __future__ import annotations
+
+import enum
+
+
+class _Option(str, enum.Enum):
+    """A key that can be used wherever its text can."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class DatabaseOptions(_Option):
+    """Options of a database. Those that connections and statements have too are defaults for them."""
+
+    URI = "uri"
+    """Where to connect to:
+    `databricks://token:TOKEN@HOST[:PORT]/sql/1.0/warehouses/ID[?key=value&…]`, or the same
+    with `https://` or `http://`. Other options win over what the URI says. Never readable,
+    because it may hold a token."""
+
+    HOST = "databricks.host"
+    """The workspace's host name. A scheme (`http://127.0.0.1:8080`) and a port are understood."""
+
+    PORT = "databricks.port"
+    """The port. 443 with TLS and 80 without, unless given."""
+
+    HTTP_PATH = "databricks.http_path"
+    """The path of the warehouse: `/sql/1.0/warehouses/ID`, optionally with `?o=ORGANISATION`."""
+
+    WAREHOUSE_ID = "databricks.warehouse_id"
+    """The warehouse's id, instead of a path."""
+
+    TLS = "databricks.tls"
+    """Whether to use TLS. Without it the URI's scheme decides; `databricks://` and a bare host
+    mean TLS, except to a loopback host."""
+
+    TLS_CA_FILE = "databricks.tls.ca_file"
+    """A file of certificates (PEM) to trust beside the system's."""
+
+    USERNAME = "username"
+    """The user's name. With a personal access token it is always `token`."""
+
+    ACCESS_TOKEN = "databricks.access_token"
+    """A personal access token."""
+
+    USER_AGENT_ENTRY = "databricks.user_agent_entry"
+    """Text added to the `User-Agent` of every request, such as `my-app/1.2`."""
+
+    CATALOG = "adbc.connection.catalog"
+    """The current catalog. Set on an open connection it runs `USE CATALOG`."""
+
+    DB_SCHEMA = "adbc.connection.db_schema"
+    """The current schema. Set on an open connection it runs `USE SCHEMA`."""
+
+    HTTP_CONNECT_TIMEOUT_MS = "databricks.http.connect_timeout_ms"
+    """How long a connection may take to be made, in milliseconds. Default: `30000`."""
+
+    HTTP_READ_TIMEOUT_MS = "databricks.http.read_timeout_ms"
+    """How long a response may be silent, in milliseconds. A download that moves never times out.
+    Default: `60000`."""
+
+    RETRY_MAX_RETRIES = "databricks.retry.max_retries"
+    """How often one request is made again at most. Default: `10`."""
+
+    RETRY_MIN_WAIT_MS = "databricks.retry.min_wait_ms"
+    """The first wait before a request is made again, in milliseconds; it doubles each time.
+    Default: `500`."""
+
+    RETRY_MAX_WAIT_MS = "databricks.retry.max_wait_ms"
+    """The longest wait before a request is made again, in milliseconds. `Retry-After` is cut to
+    it. Default: `60000`."""
+
+    RETRY_OVERALL_TIMEOUT_MS = "databricks.retry.overall_timeout_ms"
+    """For how long one request is made again at most, in milliseconds. Default: `900000`."""
+
+    CLOSE_TIMEOUT_MS = "databricks.close_timeout_ms"
+    """How long closing a connection waits for the server to hear of it, in milliseconds. Default:
+    `5000`."""
+
+    RESULT_DISPOSITION = "databricks.result.disposition"
+    """Where results are put. `INLINE_OR_EXTERNAL_LINKS` falls back to `EXTERNAL_LINKS` where a
+    workspace refuses it. Unless set, it is `INLINE` with the format `JSON_ARRAY`;
+    `EXTERNAL_LINKS` with that format is INVALID_ARGUMENT, and with `INLINE_OR_EXTERNAL_LINKS`
+    a JSON result that comes as links is NOT_IMPLEMENTED. The driver's own questions (current
+    names, schemas) always use the default. Default: `INLINE_OR_EXTERNAL_LINKS`."""
+
+    RESULT_FORMAT = "databricks.result.format"
+    """What results are. `INLINE` results are always `JSON_ARRAY`, and `JSON_ARRAY` results are
+    asked for as `INLINE` unless a disposition is set; the server limits their size. The
+    driver's own questions always use the default. Default: `ARROW_STREAM`."""
+
+    RESULT_COMPRESSION = "databricks.result.compression"
+    """How Arrow results are compressed. Default: `LZ4_FRAME`."""
+
+    RESULT_ROW_LIMIT = "databricks.result.row_limit"
+    """At most this many rows are returned; 0 means all. Default: `0`."""
+
+    STATEMENT_TIMEOUT_S = "databricks.statement.timeout_s"
+    """How long a statement may run, in seconds; 0 means for ever. It is then cancelled on the
+    server. Default: `0`."""
+
+    STATEMENT_WAIT_TIMEOUT = "databricks.statement.wait_timeout"
+    """How long the server may wait before it answers a submit: `server` leaves it to the server
+    (10 s), `0s` makes it answer at once. A cancel can reach the server only when it has
+    answered; a small query costs one more request with `0s`. Other waits are not offered: they
+    make servers lose chunks of hybrid results. Default: `server`."""
+
+    STATEMENT_POLL_INTERVAL_MAX_MS = "databricks.statement.poll_interval_max_ms"
+    """The longest wait between two status requests, in milliseconds. The first comes after 25 ms.
+    Default: `1000`."""
+
+    CLOUDFETCH_PARALLEL_DOWNLOADS = "databricks.cloudfetch.parallel_downloads"
+    """How many chunks are downloaded at the same time. Default: `8`."""
+
+    CLOUDFETCH_MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes"
+    """How many bytes the chunks that are being downloaded and decompressed, or wait to be read,
+    may occupy; 96 MiB. One chunk is always allowed. Default: `100663296`."""
+
+    CLOUDFETCH_URL_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
+    """A link is renewed when it expires within this many seconds. Default: `60`."""
+
+    CLOUDFETCH_MAX_URL_REFRESH_ATTEMPTS = "databricks.cloudfetch.max_url_refresh_attempts"
+    """How often the link of one chunk is renewed before the download fails. Default: `3`."""
+
+    TELEMETRY_TRACE_PARENT = "adbc.telemetry.trace_parent"
+    """The W3C `traceparent` of the span that the driver's activities belong to."""
+
+    TELEMETRY_ENABLED = "adbc.databricks.telemetry.enabled"
+    """false: no telemetry, nor any request about it. true: telemetry if the workspace's feature
+    flag agrees. Unset: the feature flag decides. Beats DATABRICKS_TELEMETRY_ENABLED;
+    DO_NOT_TRACK=1 and DATABRICKS_TELEMETRY_DISABLED=1 beat it."""
+
+    TELEMETRY_FORCE_ENABLED = "adbc.databricks.telemetry.force_enabled"
+    """Telemetry on whatever the workspace's feature flag says, which is then not fetched. For
+    tests."""
+
+    TELEMETRY_BATCH_SIZE = "adbc.databricks.telemetry.batch_size"
+    """Records in a request."""
+
+    TELEMETRY_FLUSH_INTERVAL_MS = "adbc.databricks.telemetry.flush_interval_ms"
+    """The longest wait of a record for others to travel with, in milliseconds. Connections and
+    errors do not wait."""
+
+    TELEMETRY_MAX_RETRIES = "adbc.databricks.telemetry.max_retries"
+    """Requests made again for one batch after failures that may pass."""
+
+    TELEMETRY_RETRY_DELAY_MS = "adbc.databricks.telemetry.retry_delay_ms"
+    """The wait before the first of them, in milliseconds; doubles each time, with jitter."""
+
+    TELEMETRY_CIRCUIT_BREAKER_ENABLED = "adbc.databricks.telemetry.circuit_breaker_enabled"
+    """Whether a failing endpoint is left alone for a while."""
+
+    TELEMETRY_CIRCUIT_BREAKER_THRESHOLD = "adbc.databricks.telemetry.circuit_breaker_threshold"
+    """Consecutive failures after which it is."""
+
+    TELEMETRY_CIRCUIT_BREAKER_TIMEOUT_MS = "adbc.databricks.telemetry.circuit_breaker_timeout_ms"
+    """For how long it is, in milliseconds; doubles with each failed probe, up to 15 minutes."""
+
+    TELEMETRY_CLOSE_TIMEOUT_MS = "adbc.databricks.telemetry.close_timeout_ms"
+    """The longest time that closing a connection may spend on delivering the last records, in
+    milliseconds. An endpoint that has not answered yet is given one second of it, one that
+    failed nothing."""
+
+    TELEMETRY_AUDIT_FILE = "adbc.databricks.telemetry.audit_file"
+    """A file to which every request body is appended before it leaves, one a line. What cannot be
+    written there is not sent."""
+
+    TELEMETRY_CLIENT_APP_NAME = "adbc.databricks.telemetry.client_app_name"
+    """The application's name. Sent with the record of a new connection if it consists of at most
+    64 letters, digits and characters of "._:-", and not at all otherwise."""
+
+
+class ConnectionOptions(_Option):
+    """Options of a connection. Those that statements have too are defaults for them."""
+
+    CATALOG = "adbc.connection.catalog"
+    """The current catalog. Set on an open connection it runs `USE CATALOG`."""
+
+    DB_SCHEMA = "adbc.connection.db_schema"
+    """The current schema. Set on an open connection it runs `USE SCHEMA`."""
+
+    AUTOCOMMIT = "adbc.connection.autocommit"
+    """Whether each statement commits by itself. Only `true` can be set: the driver has no
+    transactions yet. Default: `true`."""
+
+    READONLY = "adbc.connection.readonly"
+    """Whether the connection may only read. Only `false` can be set. Default: `false`."""
+
+    SESSION_ID = "databricks.session_id"
+    """The id that the server gave to the session. Can only be read, and is not there on a server
+    without sessions."""
+
+    TRANSACTION_ISOLATION_LEVEL = "adbc.connection.transaction.isolation_level"
+    """The isolation level. Only the server's own can be set. Default:
+    `adbc.connection.transaction.isolation.default`."""
+
+    CLOSE_TIMEOUT_MS = "databricks.close_timeout_ms"
+    """How long closing a connection waits for the server to hear of it, in milliseconds. Default:
+    `5000`."""
+
+    RESULT_DISPOSITION = "databricks.result.disposition"
+    """Where results are put. `INLINE_OR_EXTERNAL_LINKS` falls back to `EXTERNAL_LINKS` where a
+    workspace refuses it. Unless set, it is `INLINE` with the format `JSON_ARRAY`;
+    `EXTERNAL_LINKS` with that format is INVALID_ARGUMENT, and with `INLINE_OR_EXTERNAL_LINKS`
+    a JSON result that comes as links is NOT_IMPLEMENTED. The driver's own questions (current
+    names, schemas) always use the default. Default: `INLINE_OR_EXTERNAL_LINKS`."""
+
+    RESULT_FORMAT = "databricks.result.format"
+    """What results are. `INLINE` results are always `JSON_ARRAY`, and `JSON_ARRAY` results are
+    asked for as `INLINE` unless a disposition is set; the server limits their size. The
+    driver's own questions always use the default. Default: `ARROW_STREAM`."""
+
+    RESULT_COMPRESSION = "databricks.result.compression"
+    """How Arrow results are compressed. Default: `LZ4_FRAME`."""
+
+    RESULT_ROW_LIMIT = "databricks.result.row_limit"
+    """At most this many rows are returned; 0 means all. Default: `0`."""
+
+    STATEMENT_TIMEOUT_S = "databricks.statement.timeout_s"
+    """How long a statement may run, in seconds; 0 means for ever. It is then cancelled on the
+    server. Default: `0`."""
+
+    STATEMENT_WAIT_TIMEOUT = "databricks.statement.wait_timeout"
+    """How long the server may wait before it answers a submit: `server` leaves it to the server
+    (10 s), `0s` makes it answer at once. A cancel can reach the server only when it has
+    answered; a small query costs one more request with `0s`. Other waits are not offered: they
+    make servers lose chunks of hybrid results. Default: `server`."""
+
+    STATEMENT_POLL_INTERVAL_MAX_MS = "databricks.statement.poll_interval_max_ms"
+    """The longest wait between two status requests, in milliseconds. The first comes after 25 ms.
+    Default: `1000`."""
+
+    CLOUDFETCH_PARALLEL_DOWNLOADS = "databricks.cloudfetch.parallel_downloads"
+    """How many chunks are downloaded at the same time. Default: `8`."""
+
+    CLOUDFETCH_MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes"
+    """How many bytes the chunks that are being downloaded and decompressed, or wait to be read,
+    may occupy; 96 MiB. One chunk is always allowed. Default: `100663296`."""
+
+    CLOUDFETCH_URL_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
+    """A link is renewed when it expires within this many seconds. Default: `60`."""
+
+    CLOUDFETCH_MAX_URL_REFRESH_ATTEMPTS = "databricks.cloudfetch.max_url_refresh_attempts"
+    """How often the link of one chunk is renewed before the download fails. Default: `3`."""
+
+    TELEMETRY_TRACE_PARENT = "adbc.telemetry.trace_parent"
+    """The W3C `traceparent` of the span that the driver's activities belong to."""
+
+
+class StatementOptions(_Option):
+    """Options of a statement."""
+
+    RESULT_DISPOSITION = "databricks.result.disposition"
+    """Where results are put. `INLINE_OR_EXTERNAL_LINKS` falls back to `EXTERNAL_LINKS` where a
+    workspace refuses it. Unless set, it is `INLINE` with the format `JSON_ARRAY`;
+    `EXTERNAL_LINKS` with that format is INVALID_ARGUMENT, and with `INLINE_OR_EXTERNAL_LINKS`
+    a JSON result that comes as links is NOT_IMPLEMENTED. The driver's own questions (current
+    names, schemas) always use the default. Default: `INLINE_OR_EXTERNAL_LINKS`."""
+
+    RESULT_FORMAT = "databricks.result.format"
+    """What results are. `INLINE` results are always `JSON_ARRAY`, and `JSON_ARRAY` results are
+    asked for as `INLINE` unless a disposition is set; the server limits their size. The
+    driver's own questions always use the default. Default: `ARROW_STREAM`."""
+
+    RESULT_COMPRESSION = "databricks.result.compression"
+    """How Arrow results are compressed. Default: `LZ4_FRAME`."""
+
+    RESULT_ROW_LIMIT = "databricks.result.row_limit"
+    """At most this many rows are returned; 0 means all. Default: `0`."""
+
+    STATEMENT_TIMEOUT_S = "databricks.statement.timeout_s"
+    """How long a statement may run, in seconds; 0 means for ever. It is then cancelled on the
+    server. Default: `0`."""
+
+    STATEMENT_WAIT_TIMEOUT = "databricks.statement.wait_timeout"
+    """How long the server may wait before it answers a submit: `server` leaves it to the server
+    (10 s), `0s` makes it answer at once. A cancel can reach the server only when it has
+    answered; a small query costs one more request with `0s`. Other waits are not offered: they
+    make servers lose chunks of hybrid results. Default: `server`."""
+
+    STATEMENT_POLL_INTERVAL_MAX_MS = "databricks.statement.poll_interval_max_ms"
+    """The longest wait between two status requests, in milliseconds. The first comes after 25 ms.
+    Default: `1000`."""
+
+    CLOUDFETCH_PARALLEL_DOWNLOADS = "databricks.cloudfetch.parallel_downloads"
+    """How many chunks are downloaded at the same time. Default: `8`."""
+
+    CLOUDFETCH_MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes"
+    """How many bytes the chunks that are being downloaded and decompressed, or wait to be read,
+    may occupy; 96 MiB. One chunk is always allowed. Default: `100663296`."""
+
+    CLOUDFETCH_URL_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
+    """A link is renewed when it expires within this many seconds. Default: `60`."""
+
+    CLOUDFETCH_MAX_URL_REFRESH_ATTEMPTS = "databricks.cloudfetch.max_url_refresh_attempts"
+    """How often the link of one chunk is renewed before the download fails. Default: `3`."""
+
+    BIND_BY_NAME = "adbc.statement.bind_by_name"
+    """Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
+    Default: `false`."""
+
+    TELEMETRY_TRACE_PARENT = "adbc.telemetry.trace_parent"
+    """The W3C `traceparent` of the span that the driver's activities belong to."""

@@ -42,7 +42,7 @@ class BuildWithDriver(build_py):
     def run(self) -> None:
         super().run()
         if self.editable_mode:
-            package = pathlib.Path(__file__).resolve().parent / PACKAGE
+            package = pathlib.Path(__file__).resolve().parent / "src" / PACKAGE
         else:
             package = pathlib.Path(self.build_lib) / PACKAGE
         self.copy_file(str(library()), str(package / f"lib{PACKAGE}.so"))

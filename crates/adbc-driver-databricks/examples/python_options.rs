@@ -1,4 +1,4 @@
-//! Prints `python/adbc_driver_databricks/_options.py`: the driver's tables of options as Python enums.
+//! Prints `python/src/adbc_driver_databricks/_options.py`: the driver's tables of options as Python enums.
 
 // An example prints.
 #![allow(clippy::print_stdout)]

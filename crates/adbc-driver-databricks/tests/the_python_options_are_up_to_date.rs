@@ -1,4 +1,4 @@
-//! `python/adbc_driver_databricks/_options.py` is what the tables say.
+//! `python/src/adbc_driver_databricks/_options.py` is what the tables say.
 
 #[path = "support/python_options.rs"]
 mod python_options;
@@ -7,12 +7,12 @@ mod python_options;
 fn options_py() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../python/adbc_driver_databricks/_options.py"
+        "/../../python/src/adbc_driver_databricks/_options.py"
     );
     let module = std::fs::read_to_string(path).expect("_options.py exists");
     assert!(
         module == python_options::module(),
-        "run: cargo run -p adbc-driver-databricks --example python_options > python/adbc_driver_databricks/_options.py"
+        "run: cargo run -p adbc-driver-databricks --example python_options > python/src/adbc_driver_databricks/_options.py"
     );
 }
 

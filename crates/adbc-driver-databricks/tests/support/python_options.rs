@@ -4,7 +4,7 @@ use adbc_databricks::options::{CATALOGUE, Scope};
 use databricks_telemetry::config::OPTIONS;
 
 const HEAD: &str = r#"# Generated from the driver's tables by
-#   cargo run -p adbc-driver-databricks --example python_options > python/adbc_driver_databricks/_options.py
+#   cargo run -p adbc-driver-databricks --example python_options > python/src/adbc_driver_databricks/_options.py
 # and compared with them by a test.
 """The driver's options, by where they can be set."""
 

@@ -1,5 +1,5 @@
 # Generated from the driver's tables by
-#   cargo run -p adbc-driver-databricks --example python_options > python/adbc_driver_databricks/_options.py
+#   cargo run -p adbc-driver-databricks --example python_options > python/src/adbc_driver_databricks/_options.py
 # and compared with them by a test.
 """The driver's options, by where they can be set."""
 

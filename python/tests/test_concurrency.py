@@ -1,0 +1,100 @@
+"""Cancelling, threads, event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import signal
+import threading
+
+import pytest
+from conftest import DEADLINE_S, ENDLESS
+
+from adbc_driver_databricks import dbapi
+
+
+def cancel_when_it_runs(cursor) -> None:
+    """A cancel before anything runs is refused: try again until it is not."""
+    while True:
+        try:
+            return cursor.adbc_cancel()
+        except dbapi.ProgrammingError as error:
+            assert "INVALID_STATE" in str(error)
+
+
+def test_a_cancel_from_another_thread_ends_execute(cursor):
+    other = threading.Thread(target=cancel_when_it_runs, args=(cursor,))
+    other.start()
+    with pytest.raises(dbapi.OperationalError, match="CANCELLED") as raised:
+        cursor.execute(ENDLESS)
+    other.join()
+    assert raised.value.sqlstate == "57014"
+    cursor.execute("SELECT 1")
+    assert cursor.fetchone() == (1,)
+
+
+def test_a_cancel_ends_reading(cursor):
+    cursor.execute("SELECT * FROM samples.tpch.lineitem")
+    cursor.fetchone()
+    cursor.adbc_cancel()
+    with pytest.raises(dbapi.OperationalError, match="CANCELLED") as raised:
+        cursor.fetchall()
+    assert raised.value.sqlstate == "57014"
+
+
+def test_options_are_read_while_a_statement_executes(cursor):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(cursor.execute, ENDLESS)
+        # The execution ends only by the cancel below: a read that waited for it would wait for ever.
+        for _ in range(100):
+            assert cursor.adbc_statement.get_option("databricks.result.format") == "ARROW_STREAM"
+        cancel_when_it_runs(cursor)
+        with pytest.raises(dbapi.OperationalError, match="CANCELLED"):
+            running.result(DEADLINE_S)
+
+
+def test_ctrl_c_during_a_long_query(script):
+    program = script.start(
+        """
+        with dbapi.connect(URI) as connection, connection.cursor() as cursor:
+            try:
+                print("running", flush=True)
+                cursor.execute(os.environ["ENDLESS"])
+            except KeyboardInterrupt:
+                print("interrupted", flush=True)
+            except dbapi.OperationalError as error:  # what the driver manager makes of it inside a call
+                print("interrupted" if error.sqlstate == "57014" else error, flush=True)
+            cursor.execute("SELECT 1")
+            print(cursor.fetchone()[0], flush=True)
+        """
+    )
+    assert program.stdout.readline() == "running\n"
+    # The query never ends by itself, so whenever this comes it is in the middle of it, or just before.
+    threading.Event().wait(0.5)
+    program.send_signal(signal.SIGINT)
+    out, error = program.communicate(timeout=DEADLINE_S)
+    assert (program.returncode, out.split()) == (0, ["interrupted", "1"]), error
+
+
+def test_two_connections_in_64_threads(databricks_workspace):
+    with databricks_workspace.connect() as one, databricks_workspace.connect() as two:
+
+        def work(number: int) -> int:
+            with (one, two)[number % 2].cursor() as cursor:
+                cursor.execute("SELECT count(*) + ? FROM samples.tpch.nation", (number,))
+                return cursor.fetchone()[0]
+
+        with concurrent.futures.ThreadPoolExecutor(64) as pool:
+            assert list(pool.map(work, range(128))) == [25 + number for number in range(128)]
+
+
+def test_an_event_loop_with_queries_in_threads(databricks_workspace):
+    def query(number: int) -> int:
+        with databricks_workspace.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT {number}")
+            return cursor.fetchone()[0]
+
+    async def main() -> list[int]:
+        return await asyncio.gather(*(asyncio.to_thread(query, number) for number in range(8)))
+
+    assert asyncio.run(main()) == list(range(8))

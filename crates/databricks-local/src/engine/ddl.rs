@@ -316,7 +316,8 @@ fn drop_schema(context: &Context, name: &ObjectName, if_exists: bool, cascade: b
         if !schema.is_writable() {
             return Err(cannot_modify(&name));
         }
-        if !schema.is_empty() && !cascade {
+        let is_empty = schema.is_empty() && context.volumes.of_schema(&catalog.name, &schema.name).is_empty();
+        if !is_empty && !cascade {
             let text = format!(
                 "Cannot drop a schema {name} because it contains objects. Use DROP SCHEMA ... CASCADE to drop them too."
             );
@@ -324,6 +325,9 @@ fn drop_schema(context: &Context, name: &ObjectName, if_exists: bool, cascade: b
         }
         Ok(())
     })?;
+    if removed {
+        context.volumes.remove_schema(&catalog.name, &schema);
+    }
     if !removed && !if_exists {
         catalog.named(&schema)?;
         return Err(cannot_modify(&quoted(&[catalog.name.as_str(), schema.as_str()])));

@@ -408,6 +408,7 @@ async fn both(
         state.register_udtf(name, Arc::new(Rows(table)));
     }
     Ok(Context {
+        volumes: Arc::clone(&context.volumes),
         catalogs: Arc::clone(&context.catalogs),
         settings: context.settings.clone(),
         state,

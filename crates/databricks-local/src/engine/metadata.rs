@@ -116,6 +116,20 @@ pub(crate) async fn show(context: &Context, show: Show) -> Result<Execution, Sql
             )
             .await
         }
+        Show::Volumes { schema } => {
+            let mut name = schema;
+            if name.is_empty() {
+                name.push(context.settings.schema.clone());
+            }
+            name.push(String::new());
+            let place = context.place(&name)?;
+            let schema = &place.schema.name;
+            let volumes = context.volumes.of_schema(&place.catalog, schema);
+            let rows = volumes
+                .iter()
+                .map(|volume| vec![schema.as_str().into(), volume.as_str().into()]);
+            texts(&["database", "volume_name"], rows.collect())
+        }
         Show::TablesOf { schema, like, views } => {
             tables_of(context, &schema, &Pattern::or_any(like.as_deref()), views).await
         }

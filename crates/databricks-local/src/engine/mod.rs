@@ -17,6 +17,7 @@
 
 mod ansi;
 mod catalog;
+mod copy_into;
 mod ddl;
 mod depth;
 mod dialect;
@@ -41,6 +42,7 @@ mod table;
 mod tpch;
 mod tpch_cache;
 mod types;
+pub(crate) mod volumes;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -58,6 +60,7 @@ use datafusion_spark::SessionStateBuilderSpark;
 
 pub use error::SqlError;
 pub use session::{EngineSession, Execution};
+pub(crate) use statement::Transfer;
 
 use catalog::{Catalog, Catalogs, Kind, Schema, Table};
 use error::Class;
@@ -66,6 +69,7 @@ use plan::States;
 use settings::Settings;
 use tpch::{Tpch, TpchTable};
 use tpch_cache::ColumnCache;
+use volumes::Volumes;
 
 /// Rows of a batch between operators.
 const BATCH_ROWS: usize = 8192;
@@ -111,6 +115,7 @@ pub struct Engine {
     /// What the states of all sessions start from.
     template: SessionState,
     states: States,
+    pub(crate) volumes: Arc<Volumes>,
 }
 
 impl Engine {
@@ -136,7 +141,8 @@ impl Engine {
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get))
             .max(1);
         let runtime = runtime(config.memory_limit.unwrap_or(DEFAULT_MEMORY_LIMIT_BYTES))?;
-        let template = template(&config, cores, Arc::clone(&runtime));
+        let volumes = Arc::new(Volumes::default());
+        let template = template(&config, cores, Arc::clone(&runtime), &volumes);
         let catalogs = Catalogs::new([
             main_catalog(config.data_dir, &template),
             samples_catalog(config.scale_factor, cores, config.sample_cache_bytes),
@@ -149,6 +155,7 @@ impl Engine {
             catalogs,
             template,
             states: States::default(),
+            volumes,
         }))
     }
 
@@ -207,7 +214,7 @@ fn runtime(memory_limit_bytes: usize) -> Result<Arc<RuntimeEnv>, SqlError> {
     Ok(RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?)
 }
 
-fn template(config: &EngineConfig, cores: usize, runtime: Arc<RuntimeEnv>) -> SessionState {
+fn template(config: &EngineConfig, cores: usize, runtime: Arc<RuntimeEnv>, volumes: &Arc<Volumes>) -> SessionState {
     let mut session = SessionConfig::new()
         .with_batch_size(BATCH_ROWS)
         .with_target_partitions(cores)
@@ -225,11 +232,13 @@ fn template(config: &EngineConfig, cores: usize, runtime: Arc<RuntimeEnv>) -> Se
         .with_default_features()
         .with_spark_features()
         .with_function_overrides(&config.user)
+        .with_files_of(volumes)
         .build()
 }
 
 trait WithFunctions {
     fn with_function_overrides(self, user: &str) -> Self;
+    fn with_files_of(self, volumes: &Arc<Volumes>) -> Self;
 }
 
 impl WithFunctions for SessionStateBuilder {
@@ -239,6 +248,14 @@ impl WithFunctions for SessionStateBuilder {
             .extend(function::all(user));
         // The Spark library's average is one of doubles; this one keeps decimals decimal.
         self.aggregate_functions().get_or_insert_with(Vec::new).push(avg_udaf());
+        self
+    }
+
+    fn with_files_of(mut self, volumes: &Arc<Volumes>) -> Self {
+        let function = copy_into::read_files(Arc::clone(volumes));
+        self.table_functions()
+            .get_or_insert_default()
+            .insert(function.name().to_owned(), function);
         self
     }
 }

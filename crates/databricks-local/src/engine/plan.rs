@@ -22,6 +22,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::Engine;
 use super::ansi::{self, DatabricksExprs};
 use super::catalog::{Catalogs, Schema, Table};
+use super::copy_into;
 use super::ddl;
 use super::depth;
 use super::dialect::LocalDialect;
@@ -33,12 +34,14 @@ use super::rewrite;
 use super::session::Execution;
 use super::settings::Settings;
 use super::types::{DatabricksTypes, wire_batch, wire_schema, with_maps_as_structs};
+use super::volumes::Volumes;
 
 /// What one statement is executed in: a copy of the session's settings, and a planner that obeys them.
 pub(crate) struct Context {
     pub(crate) catalogs: Arc<Catalogs>,
     pub(crate) settings: Settings,
     pub(crate) state: SessionState,
+    pub(crate) volumes: Arc<Volumes>,
 }
 
 /// A parsed statement, the values of its markers, and the names that it gives to its result.
@@ -138,6 +141,7 @@ impl Context {
             catalogs: Arc::clone(&engine.catalogs),
             settings,
             state,
+            volumes: Arc::clone(&engine.volumes),
         }
     }
 
@@ -154,10 +158,17 @@ impl Context {
     pub(crate) async fn parse(&self, tokens: Vec<TokenWithSpan>, parameters: &[Parameter]) -> Result<Parsed, SqlError> {
         depth::check(&tokens)?;
         let tokens = merge::without_stars(with_maps_as_structs(ddl::without_layout(tokens)?));
+        let tokens = copy_into::with_plain_arguments(tokens);
         let (tokens, bound) = parameter::bind(tokens, parameters, &self.types())?;
         let parsed = parse_tokens(tokens.clone())?;
         let aliases = names::aliases(&tokens);
-        let respelled = self.spellings(&parsed).await.respelled(tokens);
+        let mut spellings = self.spellings(&parsed).await;
+        for (path, format) in copy_into::paths_read(&tokens) {
+            if let Ok(files) = copy_into::table_of(&self.volumes, &path, &format, &self.state) {
+                spellings.add(files.schema().fields().iter().map(|field| field.name().as_str()));
+            }
+        }
+        let respelled = spellings.respelled(tokens);
         let (mut statement, explained) = plain_statement(parsed)?;
         let written = ResultNames::of(&mut statement, aliases);
         if let Some(tokens) = respelled {
@@ -186,13 +197,16 @@ impl Context {
 
     /// The spellings of the columns of all tables that a statement names.
     ///
-    /// The table of an `INSERT` is not read: its columns are found in any case elsewhere, and spell no name of the source.
+    /// The table of an `INSERT` or of a `CREATE TABLE … AS` is not read: its columns spell no name of the source.
     async fn spellings(&self, statement: &DFStatement) -> Spellings {
         let mut spellings = Spellings::default();
         let source = match statement {
             DFStatement::Statement(statement) => match statement.as_ref() {
                 ast::Statement::Insert(ast::Insert {
                     source: Some(source), ..
+                })
+                | ast::Statement::CreateTable(ast::CreateTable {
+                    query: Some(source), ..
                 }) => Some(DFStatement::Statement(Box::new(ast::Statement::Query(source.clone())))),
                 _ => None,
             },

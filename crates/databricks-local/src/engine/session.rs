@@ -16,9 +16,9 @@ use super::error::{Class, SqlError};
 use super::plan::{Context, Parsed};
 use super::settings::Settings;
 use super::stack::OnLargeStack;
-use super::statement::{self, Command};
+use super::statement::{self, Command, Transfer};
 use super::types::column_infos;
-use super::{ddl, dml, merge, metadata};
+use super::{copy_into, ddl, dml, merge, metadata};
 
 /// A session: its place among the names, its confs. Statements of one session may run at the same time.
 pub struct EngineSession {
@@ -38,6 +38,8 @@ pub struct Execution {
     pub num_modified_rows: Option<i64>,
     /// Whether there is a result at all: DDL has none.
     pub returns_rows: bool,
+    /// A transfer from or to a volume, for the client to make.
+    pub(crate) transfer: Option<Transfer>,
 }
 
 impl Execution {
@@ -49,6 +51,7 @@ impl Execution {
             batches,
             num_modified_rows: None,
             returns_rows: true,
+            transfer: None,
         }
     }
 
@@ -110,6 +113,13 @@ impl EngineSession {
     async fn execute_here(&self, sql: &str, parameters: &[Parameter]) -> Result<Execution, SqlError> {
         let context = Context::new(&self.engine, self.settings());
         match statement::parse(sql)? {
+            Command::CopyInto(copy) => Box::pin(copy_into::copy_into(&context, copy)).await,
+            Command::Volume(statement) => copy_into::volume(&context, statement),
+            Command::SetNullable {
+                table,
+                column,
+                nullable,
+            } => copy_into::set_nullable(&context, &table, &column, nullable).await,
             Command::DescribeQuery(tokens) => Box::pin(metadata::describe_query(&context, tokens, parameters)).await,
             Command::DescribeTable { name, extended } => metadata::describe_table(&context, &name, extended).await,
             Command::Reset(name) => {
@@ -149,6 +159,21 @@ impl EngineSession {
                 Ok(Execution::without_rows())
             }
         }
+    }
+
+    /// Writes a file into a volume, as the Files API does, with the directories above it.
+    ///
+    /// # Errors
+    /// `INVALID_PARAMETER_VALUE` for a path of no volume, `VOLUME_DOES_NOT_EXIST`, or that the file cannot be written.
+    ///
+    /// # Blocking
+    /// Until it is written.
+    pub fn write_volume_file(&self, path: &str, content: &[u8]) -> Result<(), SqlError> {
+        let place = self.engine.volumes.find(path)?;
+        let directory = place.local.parent().unwrap_or(&place.local);
+        std::fs::create_dir_all(directory)
+            .and_then(|()| std::fs::write(&place.local, content))
+            .map_err(|error| SqlError::new(Class::INTERNAL_ERROR, format!("The file cannot be written: {error}")))
     }
 
     fn settings(&self) -> Settings {

@@ -8,6 +8,7 @@ use super::error::{Class, SqlError};
 /// A statement.
 #[derive(Debug)]
 pub(crate) enum Command {
+    CopyInto(CopyInto),
     DescribeQuery(Vec<TokenWithSpan>),
     DescribeTable {
         name: Vec<String>,
@@ -23,15 +24,76 @@ pub(crate) enum Command {
         name: String,
         value: String,
     },
+    /// `ALTER TABLE t ALTER COLUMN c SET NOT NULL`, or `DROP NOT NULL`.
+    SetNullable {
+        table: Vec<String>,
+        column: String,
+        nullable: bool,
+    },
     Show(Show),
     Sql(Vec<TokenWithSpan>),
     UseCatalog(String),
     UseSchema(Vec<String>),
+    Volume(VolumeStatement),
+}
+
+/// `COPY INTO table FROM path` or `FROM (SELECT … FROM path)`.
+#[derive(Debug)]
+pub(crate) struct CopyInto {
+    pub(crate) table: Vec<String>,
+    pub(crate) path: String,
+    /// `parquet`, `csv` or `json`.
+    format: String,
+    /// Whether files are copied that were copied before.
+    pub(crate) force: bool,
+    /// The query, and where in it the path stands.
+    select: Vec<TokenWithSpan>,
+    path_at: usize,
+}
+
+impl CopyInto {
+    /// The query over one file.
+    pub(crate) fn query(&self, path: &str) -> Vec<TokenWithSpan> {
+        let call = [
+            Token::make_word("read_files", None),
+            Token::LParen,
+            Token::SingleQuotedString(path.to_owned()),
+            Token::Comma,
+            Token::SingleQuotedString("format".to_owned()),
+            Token::Comma,
+            Token::SingleQuotedString(self.format.clone()),
+            Token::RParen,
+        ];
+        let mut query = self.select.clone();
+        query.splice(self.path_at..=self.path_at, call.map(TokenWithSpan::wrap));
+        query
+    }
+}
+
+/// A statement about a volume.
+#[derive(Debug)]
+pub(crate) enum VolumeStatement {
+    Create { name: Vec<String>, if_not_exists: bool },
+    Drop { name: Vec<String>, if_exists: bool },
+    Transfer(Transfer),
+}
+
+/// A transfer that the client makes itself, with a link that the workspace signs: `PUT`, `GET`, `REMOVE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Transfer {
+    /// `PUT`, `GET` or `REMOVE`.
+    pub(crate) operation: &'static str,
+    pub(crate) volume_path: String,
+    pub(crate) local_file: Option<String>,
+    pub(crate) overwrite: bool,
 }
 
 /// A `SHOW` statement. Patterns are Hive's.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Show {
+    Volumes {
+        schema: Vec<String>,
+    },
     Catalogs {
         like: Option<String>,
     },
@@ -100,9 +162,14 @@ pub(crate) fn parse(sql: &str) -> Result<Command, SqlError> {
         "SET" => cursor.set(),
         "RESET" => cursor.reset(),
         "DESCRIBE" | "DESC" => cursor.describe(),
-        "ALTER" | "ANALYZE" | "BEGIN" | "CACHE" | "CALL" | "COMMENT" | "COMMIT" | "COPY" | "DECLARE" | "GRANT"
-        | "LIST" | "MSCK" | "OPTIMIZE" | "REFRESH" | "REORG" | "REPAIR" | "RESTORE" | "REVOKE" | "ROLLBACK"
-        | "SYNC" | "UNCACHE" | "UNDROP" | "VACUUM"
+        "COPY" => cursor.copy(),
+        "PUT" | "GET" | "REMOVE" if cursor.string_is_next() => cursor.transfer(&head),
+        "CREATE" if cursor.keyword("VOLUME") => cursor.create_volume(),
+        "DROP" if cursor.keyword("VOLUME") => cursor.drop_volume(),
+        "ALTER" if cursor.keyword("TABLE") => cursor.alter_table(),
+        "ALTER" | "ANALYZE" | "BEGIN" | "CACHE" | "CALL" | "COMMENT" | "COMMIT" | "DECLARE" | "GRANT" | "LIST"
+        | "MSCK" | "OPTIMIZE" | "REFRESH" | "REORG" | "REPAIR" | "RESTORE" | "REVOKE" | "ROLLBACK" | "SYNC"
+        | "UNCACHE" | "UNDROP" | "VACUUM"
             if word.quote_style.is_none() =>
         {
             Err(SqlError::new(
@@ -270,6 +337,9 @@ impl Cursor<'_> {
                 like: self.like()?,
                 views: true,
             }
+        } else if self.keyword("VOLUMES") {
+            let schema = if self.in_() { self.dotted(2)? } else { Vec::new() };
+            Show::Volumes { schema }
         } else if self.keyword("COLUMNS") {
             self.show_columns()?
         } else if self.keywords(&["FOREIGN", "KEYS"]) {
@@ -425,6 +495,184 @@ impl Cursor<'_> {
             }),
             None => Ok(Command::SetQuery(bare(&text).to_owned())),
         }
+    }
+
+    fn string_is_next(&self) -> bool {
+        matches!(
+            self.peek(),
+            Some(Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
+        )
+    }
+
+    fn symbol(&mut self, symbol: &Token) -> Result<(), SqlError> {
+        match self.next() {
+            Some(next) if next == symbol => Ok(()),
+            _ => Err(self.error_before()),
+        }
+    }
+
+    fn expect(&mut self, keyword: &str) -> Result<(), SqlError> {
+        if self.keyword(keyword) {
+            return Ok(());
+        }
+        self.next();
+        Err(self.error_before())
+    }
+
+    /// `PUT 'file' INTO 'path' [OVERWRITE]`, `GET 'path' TO 'file'`, `REMOVE 'path'`.
+    fn transfer(&mut self, head: &str) -> Result<Command, SqlError> {
+        let first = self.string()?;
+        let transfer = match head {
+            "PUT" => {
+                self.expect("INTO")?;
+                Transfer {
+                    operation: "PUT",
+                    volume_path: self.string()?,
+                    local_file: Some(first),
+                    overwrite: self.keyword("OVERWRITE"),
+                }
+            }
+            "GET" => {
+                self.expect("TO")?;
+                Transfer {
+                    operation: "GET",
+                    volume_path: first,
+                    local_file: Some(self.string()?),
+                    overwrite: false,
+                }
+            }
+            _ => Transfer {
+                operation: "REMOVE",
+                volume_path: first,
+                local_file: None,
+                overwrite: false,
+            },
+        };
+        self.end(Command::Volume(VolumeStatement::Transfer(transfer)))
+    }
+
+    fn create_volume(&mut self) -> Result<Command, SqlError> {
+        let if_not_exists = self.keywords(&["IF", "NOT", "EXISTS"]);
+        let name = self.dotted(3)?;
+        if self.keyword("COMMENT") {
+            self.string()?;
+        }
+        self.end(Command::Volume(VolumeStatement::Create { name, if_not_exists }))
+    }
+
+    fn drop_volume(&mut self) -> Result<Command, SqlError> {
+        let if_exists = self.keywords(&["IF", "EXISTS"]);
+        let name = self.dotted(3)?;
+        self.end(Command::Volume(VolumeStatement::Drop { name, if_exists }))
+    }
+
+    /// `ALTER TABLE t ALTER [COLUMN] c {SET | DROP} NOT NULL`; no other change of a table is served.
+    fn alter_table(&mut self) -> Result<Command, SqlError> {
+        let unsupported = || {
+            SqlError::new(
+                Class::UNSUPPORTED_FEATURE,
+                "Of ALTER TABLE only ALTER COLUMN … SET NOT NULL and DROP NOT NULL are supported here.",
+            )
+        };
+        let table = self.dotted(3)?;
+        if !self.keyword("ALTER") {
+            return Err(unsupported());
+        }
+        self.keyword("COLUMN");
+        let column = self.name()?;
+        let nullable = if self.keywords(&["SET", "NOT", "NULL"]) {
+            false
+        } else if self.keywords(&["DROP", "NOT", "NULL"]) {
+            true
+        } else {
+            return Err(unsupported());
+        };
+        self.end(Command::SetNullable {
+            table,
+            column,
+            nullable,
+        })
+    }
+
+    fn copy(&mut self) -> Result<Command, SqlError> {
+        self.expect("INTO")?;
+        let table = self.dotted(3)?;
+        self.expect("FROM")?;
+        let (select, path_at) = if self.string_is_next() {
+            let path = TokenWithSpan::wrap(Token::SingleQuotedString(self.string()?));
+            let words = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
+            let mut select: Vec<TokenWithSpan> = words.map(TokenWithSpan::wrap).into();
+            select.push(path);
+            (select, 3)
+        } else {
+            self.symbol(&Token::LParen)?;
+            self.parenthesised_select()?
+        };
+        let Token::SingleQuotedString(path) = &select[path_at].token else {
+            return Err(self.error_before());
+        };
+        let path = path.clone();
+        self.expect("FILEFORMAT")?;
+        self.symbol(&Token::Eq)?;
+        let format = self.name()?.to_ascii_lowercase();
+        let mut force = false;
+        while let Some(next) = self.next() {
+            let clause = match next {
+                Token::Word(word) => word.value.to_ascii_uppercase(),
+                _ => return Err(self.error_before()),
+            };
+            if clause != "COPY_OPTIONS" {
+                return Err(SqlError::new(
+                    Class::UNSUPPORTED_FEATURE,
+                    format!("The clause {clause} of COPY INTO is not supported here."),
+                ));
+            }
+            self.symbol(&Token::LParen)?;
+            let option = self.string()?;
+            self.symbol(&Token::Eq)?;
+            let value = self.string()?;
+            self.symbol(&Token::RParen)?;
+            if !option.eq_ignore_ascii_case("force") {
+                return Err(SqlError::new(
+                    Class::UNSUPPORTED_FEATURE,
+                    format!("The option {option} of COPY INTO is not supported here."),
+                ));
+            }
+            force = value.eq_ignore_ascii_case("true");
+        }
+        Ok(Command::CopyInto(CopyInto {
+            table,
+            path,
+            format,
+            force,
+            select,
+            path_at,
+        }))
+    }
+
+    /// The tokens up to the closing parenthesis, and the place of the path among them.
+    fn parenthesised_select(&mut self) -> Result<(Vec<TokenWithSpan>, usize), SqlError> {
+        let (mut select, mut path_at, mut depth, mut after_from) = (Vec::new(), None, 0_usize, false);
+        while let Some(token) = self.tokens.get(self.position) {
+            self.position += 1;
+            match &token.token {
+                Token::LParen => depth += 1,
+                Token::RParen if depth == 0 => {
+                    return match path_at {
+                        Some(at) => Ok((select, at)),
+                        None => Err(self.error_before()),
+                    };
+                }
+                Token::RParen => depth -= 1,
+                Token::SingleQuotedString(_) if after_from && depth == 0 => path_at = Some(select.len()),
+                _ => {}
+            }
+            if !matches!(token.token, Token::Whitespace(_)) {
+                after_from = matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case("FROM"));
+            }
+            select.push(token.clone());
+        }
+        Err(syntax_error("end of input"))
     }
 
     fn reset(&mut self) -> Result<Command, SqlError> {

@@ -1,10 +1,14 @@
 //! Tables that statements create and change, kept in memory.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -15,18 +19,23 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::error::{Class, SqlError};
+use super::error::{Class, SqlError, quoted};
 use super::interval::cast_to_wire;
 
 /// A table of batches. Readers see one version from beginning to end; a writer makes the next one and swaps it in whole, or not at all.
 ///
 /// What it holds is taken from the memory that queries and tables share, and given back when the table is dropped.
 pub(crate) struct StoredTable {
-    schema: SchemaRef,
+    schema: RwLock<SchemaRef>,
     version: RwLock<Arc<Vec<RecordBatch>>>,
     memory: MemoryReservation,
     writing: Mutex<()>,
+    /// The files whose rows `COPY INTO` put here, and what they were then.
+    loaded: RwLock<HashMap<PathBuf, Stamp>>,
 }
+
+/// Tells a file from what was written in its place.
+type Stamp = (u64, Option<SystemTime>);
 
 impl StoredTable {
     /// # Errors
@@ -37,10 +46,11 @@ impl StoredTable {
         memory: &Arc<dyn MemoryPool>,
     ) -> std::result::Result<Self, SqlError> {
         let table = Self {
-            schema,
+            schema: RwLock::new(schema),
             version: RwLock::default(),
             memory: MemoryConsumer::new("table").register(memory),
             writing: Mutex::new(()),
+            loaded: RwLock::default(),
         };
         table.put(Vec::new(), batches)?;
         Ok(table)
@@ -51,10 +61,10 @@ impl StoredTable {
     }
 
     fn put(&self, mut version: Vec<RecordBatch>, batches: &[RecordBatch]) -> std::result::Result<usize, SqlError> {
-        let mut rows = 0;
+        let (mut rows, schema) = (0, TableProvider::schema(self));
         for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
             rows += batch.num_rows();
-            version.push(conform(batch, &self.schema)?);
+            version.push(conform(batch, &schema)?);
         }
         self.memory
             .try_resize(version.iter().map(RecordBatch::get_array_memory_size).sum())?;
@@ -97,6 +107,51 @@ impl Writer<'_> {
     pub(crate) fn append(&self, batches: &[RecordBatch]) -> std::result::Result<usize, SqlError> {
         self.table.put(self.snapshot().to_vec(), batches)
     }
+
+    /// Changes whether a column may hold NULL.
+    ///
+    /// # Errors
+    /// `UNRESOLVED_COLUMN`; `NOT_NULL_VIOLATION` when it holds NULL now. Nothing is changed then.
+    pub(crate) fn set_nullable(&self, column: &str, nullable: bool) -> std::result::Result<(), SqlError> {
+        let old = TableProvider::schema(self.table);
+        let same = |field: &Field| field.name().eq_ignore_ascii_case(column);
+        if !old.fields().iter().any(|field| same(field)) {
+            let text = format!("A column with name {} cannot be resolved.", quoted(&[column]));
+            return Err(SqlError::new(Class::UNRESOLVED_COLUMN, text));
+        }
+        let changed = |field: &Arc<Field>| match same(field) {
+            true => Arc::new(field.as_ref().clone().with_nullable(nullable)),
+            false => Arc::clone(field),
+        };
+        let schema = Arc::new(Schema::new(old.fields().iter().map(changed).collect::<Vec<_>>()));
+        let batches: std::result::Result<Vec<_>, _> =
+            self.snapshot().iter().map(|batch| conform(batch, &schema)).collect();
+        *self.table.version.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(batches?);
+        *self.table.schema.write().unwrap_or_else(PoisonError::into_inner) = schema;
+        Ok(())
+    }
+
+    /// Whether the rows of this file are here, and the file is what it was.
+    pub(crate) fn has_loaded(&self, file: &Path) -> bool {
+        let loaded = self.table.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.get(file).is_some_and(|then| stamp(file).as_ref() == Some(then))
+    }
+
+    /// Remembers the files whose rows were just appended.
+    pub(crate) fn remember_loaded(&self, files: Vec<PathBuf>) {
+        let mut loaded = self.table.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|file, _| file.exists());
+        loaded.extend(
+            files
+                .into_iter()
+                .filter_map(|file| stamp(&file).map(|stamp| (file, stamp))),
+        );
+    }
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let about = fs::metadata(file).ok()?;
+    Some((about.len(), about.modified().ok()))
 }
 
 /// The batch as rows of a table with this schema.
@@ -133,7 +188,7 @@ impl fmt::Debug for StoredTable {
 #[async_trait]
 impl TableProvider for StoredTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn table_type(&self) -> TableType {
@@ -148,7 +203,11 @@ impl TableProvider for StoredTable {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let batches = self.snapshot().to_vec();
-        let source = MemorySourceConfig::try_new(&[batches], Arc::clone(&self.schema), projection.cloned())?;
+        // A batch may be older than the last change of a constraint: its own schema fits it.
+        let schema = batches
+            .first()
+            .map_or_else(|| TableProvider::schema(self), RecordBatch::schema);
+        let source = MemorySourceConfig::try_new(&[batches], schema, projection.cloned())?;
         Ok(DataSourceExec::from_data_source(source))
     }
 }

@@ -1,6 +1,7 @@
 //! The one place that every request passes, before and after its route.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,13 +9,14 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Request, StatusCode, Uri, header};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 
 use super::reply::{Refusal, with_type};
-use super::{Authorised, BaseUrl, is_readable};
+use super::{Authorised, BaseUrl, files, is_readable, volumes};
 use crate::faults::{Instead, Verdict};
 use crate::requests::{RequestRecord, start_of};
 use crate::result::links;
@@ -47,7 +49,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response, Dropped> {
     let mut record = describe(&state, &request);
-    let request = whole(request).await;
+    let (request, rest) = read(request).await;
     let Verdict { delay, instead } = state.faults.meet(&record.method, &record.path);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -89,11 +91,63 @@ pub(crate) async fn answer(
             }
         }),
     };
+    if let Some(rest) = rest {
+        rest.drain().await;
+    }
 
     record.status = result.as_ref().map_or(0, |response| response.status().as_u16());
     record.answered_at_ms = Timestamp::now().as_millisecond();
     state.requests.push(record);
     result
+}
+
+/// The request with its whole body, or with a body that is read as it comes, and what reads the rest of that.
+async fn read(request: Request<Incoming>) -> (Result<Request<Body>, Refusal>, Option<Rest>) {
+    let path = request.uri().path();
+    let is_file = path.starts_with(files::PATH) || path.starts_with(volumes::PATH);
+    if request.method() != http::Method::PUT || !is_file {
+        return (whole(request).await, None);
+    }
+    let (head, body) = request.into_parts();
+    let rest = Rest(Arc::new(Mutex::new(body)));
+    let stream = futures::stream::unfold(rest.clone(), async |rest| {
+        let piece = rest.next().await?;
+        Some((piece, rest))
+    });
+    (Ok(Request::from_parts(head, Body::from_stream(stream))), Some(rest))
+}
+
+/// The part of a file's body that its route has not read yet.
+#[derive(Clone)]
+struct Rest(Arc<Mutex<Incoming>>);
+
+impl Rest {
+    /// The most that is read of a file that was refused; a client that sends more loses its connection.
+    const PATIENCE_BYTES: usize = 64 << 20;
+
+    async fn next(&self) -> Option<Result<Bytes, hyper::Error>> {
+        let mut body = self.0.lock().await;
+        loop {
+            match std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await? {
+                Ok(frame) => {
+                    if let Ok(piece) = frame.into_data() {
+                        return Some(Ok(piece));
+                    }
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    async fn drain(self) {
+        let mut read = 0;
+        while let Some(Ok(piece)) = self.next().await {
+            read += piece.len();
+            if read > Self::PATIENCE_BYTES {
+                return;
+            }
+        }
+    }
 }
 
 /// The request with its whole body, whether or not its route looks at it.

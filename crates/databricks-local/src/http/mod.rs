@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use http::{StatusCode, header};
 
 use crate::state::State;
@@ -15,6 +15,7 @@ use reply::Refusal;
 pub(crate) mod accept;
 pub(crate) mod credentials;
 pub(crate) mod door;
+mod files;
 mod flags;
 mod oauth;
 pub(crate) mod reply;
@@ -22,6 +23,7 @@ mod sessions;
 mod statements;
 mod storage;
 mod telemetry;
+pub(crate) mod volumes;
 mod warehouses;
 
 /// Every path that the workspace answers. The door has removed trailing slashes before.
@@ -50,12 +52,30 @@ pub(crate) fn router(state: Arc<State>) -> Router {
             "/api/2.0/connector-service/feature-flags/{client_type}/{version}",
             get(flags::flags),
         )
+        .route(
+            "/api/2.0/fs/files/{*path}",
+            put(files::upload)
+                .get(files::download)
+                .head(files::describe)
+                .delete(files::remove),
+        )
+        .route(
+            "/api/2.0/fs/directories/{*path}",
+            put(files::make_directory)
+                .get(files::list)
+                .head(files::describe_directory)
+                .delete(files::remove_directory),
+        )
         .route("/api/2.0/preview/scim/v2/Me", get(warehouses::me))
         .route("/telemetry-ext", post(telemetry::authenticated))
         .route_layer(middleware::from_fn(require_credentials));
     let open = Router::new()
         .route("/telemetry-unauth", post(telemetry::unauthenticated))
         .route("/results/{statement_id}/{chunk_index}", get(storage::download))
+        .route(
+            "/volume-files/{*path}",
+            put(volumes::upload).get(volumes::download).delete(volumes::remove),
+        )
         .route("/oidc/v1/token", post(oauth::token))
         .route("/oidc/oauth2/v2.0/authorize", get(oauth::authorize))
         .route("/.well-known/databricks-config", get(oauth::configuration))

@@ -13,7 +13,7 @@ use super::reply::{self, Refusal};
 use super::{BaseUrl, warehouses};
 use crate::state::State;
 use crate::statement::answer::{Answer, Part};
-use crate::statement::run::{self, Origin};
+use crate::statement::run::{self, Origin, Sent};
 use crate::statement::{Phase, Plan, Statement};
 
 /// `POST /api/2.0/sql/statements`
@@ -33,7 +33,11 @@ pub(super) async fn execute(
 
     let statement = Arc::new(Statement::new(plan.shape));
     state.statements.insert(Arc::clone(&statement))?;
-    run::start(&state, &statement, origin, request, &plan);
+    let sent = Sent {
+        request,
+        base_url: Arc::clone(&base_url.0),
+    };
+    run::start(&state, &statement, origin, sent, &plan);
     if plan.wait.is_zero() {
         return Ok(reply::ok(&Answer::accepted(&statement)));
     }

@@ -100,7 +100,7 @@ pub(super) async fn download(
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Requested {
+pub(super) enum Requested {
     Whole,
     Part(Range<u64>),
     Impossible,
@@ -108,7 +108,7 @@ enum Requested {
 
 /// What the `Range` header asks of an object of `len` bytes. A header that is not one range of bytes is ignored, as
 /// HTTP allows (RFC 9110, section 14.2).
-fn requested_range(headers: &HeaderMap, len: u64) -> Requested {
+pub(super) fn requested_range(headers: &HeaderMap, len: u64) -> Requested {
     let Some((first, last)) = headers
         .get(header::RANGE)
         .and_then(|value| value.to_str().ok())
@@ -130,18 +130,18 @@ fn requested_range(headers: &HeaderMap, len: u64) -> Requested {
     }
 }
 
-fn no_such_key() -> Response {
+pub(super) fn no_such_key() -> Response {
     refuse(StatusCode::NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
 }
 
-fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+pub(super) fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     );
     with_type(status, "application/xml", xml)
 }
 
-fn set(response: &mut Response, name: header::HeaderName, value: &str) {
+pub(super) fn set(response: &mut Response, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }

@@ -51,6 +51,19 @@ impl Links {
 
     /// A new link to a chunk, different from every other and later to expire than all before it.
     pub(crate) fn sign(&self, base_url: &str, statement_id: &str, chunk_index: u64) -> SignedLink {
+        self.sign_place(
+            base_url,
+            &format!("{PATH_PREFIX}{statement_id}/{chunk_index}"),
+            &message(statement_id, chunk_index),
+        )
+    }
+
+    /// A new link to a file of a volume, for one method only. `place` is its percent-encoded path.
+    pub(crate) fn sign_file(&self, base_url: &str, method: &str, place: &str, path: &str) -> SignedLink {
+        self.sign_place(base_url, place, &file_message(method, path))
+    }
+
+    fn sign_place(&self, base_url: &str, place: &str, message: &str) -> SignedLink {
         let ttl_ms = i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX);
         let wanted = Timestamp::now().as_millisecond().saturating_add(ttl_ms);
         let mut expiry_ms = wanted;
@@ -62,13 +75,10 @@ impl Links {
                 Some(expiry_ms)
             });
         let nonce = uuid::Uuid::new_v4().simple().to_string();
-        let signature = hmac::sign(
-            &self.key,
-            message(statement_id, chunk_index, expiry_ms, &nonce).as_bytes(),
-        );
+        let signature = hmac::sign(&self.key, dated(message, expiry_ms, &nonce).as_bytes());
         SignedLink {
             url: format!(
-                "{base_url}{PATH_PREFIX}{statement_id}/{chunk_index}?expires={expiry_ms}&nonce={nonce}&signature={}",
+                "{base_url}{place}?expires={expiry_ms}&nonce={nonce}&signature={}",
                 URL_SAFE_NO_PAD.encode(signature)
             ),
             expiration: rfc3339(expiry_ms),
@@ -77,6 +87,15 @@ impl Links {
 
     /// Whether the query of a request gives the right to this chunk, at `now_ms`.
     pub(crate) fn check(&self, statement_id: &str, chunk_index: u64, query: &str, now_ms: i64) -> Result<(), BadLink> {
+        self.check_message(&message(statement_id, chunk_index), query, now_ms)
+    }
+
+    /// Whether the query of a request gives the right to use this method on a file of a volume, at `now_ms`.
+    pub(crate) fn check_file(&self, method: &str, path: &str, query: &str, now_ms: i64) -> Result<(), BadLink> {
+        self.check_message(&file_message(method, path), query, now_ms)
+    }
+
+    fn check_message(&self, message: &str, query: &str, now_ms: i64) -> Result<(), BadLink> {
         let (mut expires, mut nonce, mut signature) = (None, None, None);
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match name {
@@ -89,12 +108,7 @@ impl Links {
         let (Some(expires), Some(nonce), Some(signature)) = (expires, nonce, signature) else {
             return Err(BadLink::Forged);
         };
-        hmac::verify(
-            &self.key,
-            message(statement_id, chunk_index, expires, nonce).as_bytes(),
-            &signature,
-        )
-        .map_err(|_| BadLink::Forged)?;
+        hmac::verify(&self.key, dated(message, expires, nonce).as_bytes(), &signature).map_err(|_| BadLink::Forged)?;
         if now_ms >= expires {
             return Err(BadLink::Expired);
         }
@@ -108,8 +122,17 @@ impl fmt::Debug for Links {
     }
 }
 
-fn message(statement_id: &str, chunk_index: u64, expiry_ms: i64, nonce: &str) -> String {
-    format!("{statement_id}\n{chunk_index}\n{expiry_ms}\n{nonce}")
+fn message(statement_id: &str, chunk_index: u64) -> String {
+    format!("{statement_id}\n{chunk_index}")
+}
+
+/// Begins with what no statement's id begins with.
+fn file_message(method: &str, path: &str) -> String {
+    format!("{method}\n{path}")
+}
+
+fn dated(message: &str, expiry_ms: i64, nonce: &str) -> String {
+    format!("{message}\n{expiry_ms}\n{nonce}")
 }
 
 fn rfc3339(ms: i64) -> String {

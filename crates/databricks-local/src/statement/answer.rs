@@ -201,6 +201,7 @@ fn manifest_of(outcome: &Outcome, shape: Shape) -> Manifest {
         } else {
             Compression::None
         }),
+        is_volume_operation: outcome.is_transfer.then_some(true),
         ..Manifest::default()
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Outcome {
     pub(crate) num_modified_rows: Option<i64>,
     /// Whether the (only) chunk travels inside the answer.
     pub(crate) is_inline: bool,
+    /// Whether the one row says what the client shall transfer from or to a volume.
+    pub(crate) is_transfer: bool,
 }
 
 /// A part of a result.

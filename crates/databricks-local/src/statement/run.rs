@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::request::{Limits, Plan};
 use super::{Chunk, Failure, Outcome, Phase, Statement};
 use crate::engine::{EngineSession, Execution, SqlError};
+use crate::http::volumes;
 use crate::result::depot::{Depot, Stored};
 use crate::result::encode::{Encoded, Encoding, encode, plain_bytes};
 use crate::state::State;
@@ -43,15 +44,15 @@ pub(crate) enum Origin {
     Fresh(Option<String>, Option<String>),
 }
 
+/// A statement that a client sent, and the address by which it reached the workspace: signed links lead back there.
+pub(crate) struct Sent {
+    pub(crate) request: ExecuteStatementRequest,
+    pub(crate) base_url: Arc<str>,
+}
+
 /// Runs a statement to its end, whatever that is. Ends early, dropping the engine's work, when somebody else ends it.
-pub(crate) async fn run(
-    state: Arc<State>,
-    statement: Arc<Statement>,
-    origin: Origin,
-    request: ExecuteStatementRequest,
-    limits: Limits,
-) {
-    let work = AssertUnwindSafe(execute(&state, &statement, origin, request, limits)).catch_unwind();
+pub(crate) async fn run(state: Arc<State>, statement: Arc<Statement>, origin: Origin, sent: Sent, limits: Limits) {
+    let work = AssertUnwindSafe(execute(&state, &statement, origin, sent, limits)).catch_unwind();
     tokio::select! {
         // A cancel or close that is already there must not start the engine.
         biased;
@@ -71,7 +72,7 @@ async fn execute(
     state: &Arc<State>,
     statement: &Statement,
     origin: Origin,
-    request: ExecuteStatementRequest,
+    sent: Sent,
     limits: Limits,
 ) -> Result<Outcome, Failure> {
     let slots = state.statements.slots();
@@ -88,14 +89,21 @@ async fn execute(
             state.engine.session(catalog.as_deref(), schema.as_deref(), &confs)?
         }
     };
+    let Sent { request, base_url } = sent;
     let parameters = numbered(request.parameters);
+    let execution = session.execute(request.statement.expose(), &parameters).await?;
+    let execution = match execution.transfer.clone() {
+        Some(transfer) => volumes::signed(&state.engine, &state.links, &base_url, &transfer)?,
+        None => execution,
+    };
     let Execution {
         columns,
         schema,
         mut batches,
         num_modified_rows,
         returns_rows,
-    } = session.execute(request.statement.expose(), &parameters).await?;
+        transfer,
+    } = execution;
 
     let shape = statement.shape;
     let encoding = shape.encoding(state.settings.multi_frame_lz4);
@@ -134,6 +142,7 @@ async fn execute(
         truncated: allowance.truncated,
         num_modified_rows,
         is_inline,
+        is_transfer: transfer.is_some(),
     })
 }
 
@@ -395,20 +404,10 @@ fn inline_limit_exceeded() -> Failure {
 }
 
 /// Starts the statement of a checked request on the query threads, and returns at once.
-pub(crate) fn start(
-    state: &Arc<State>,
-    statement: &Arc<Statement>,
-    origin: Origin,
-    request: ExecuteStatementRequest,
-    plan: &Plan,
-) {
-    state.queries.spawn(run(
-        Arc::clone(state),
-        Arc::clone(statement),
-        origin,
-        request,
-        plan.limits,
-    ));
+pub(crate) fn start(state: &Arc<State>, statement: &Arc<Statement>, origin: Origin, sent: Sent, plan: &Plan) {
+    state
+        .queries
+        .spawn(run(Arc::clone(state), Arc::clone(statement), origin, sent, plan.limits));
 }
 
 #[cfg(test)]

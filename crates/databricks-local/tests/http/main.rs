@@ -9,6 +9,7 @@ mod an_empty_result_has_a_schema_and_no_chunks;
 mod asynchronous_statements_show_their_states;
 mod every_chunk_is_listed_and_the_rows_add_up;
 mod faults_are_met_and_end;
+mod files_of_volumes_are_read_and_written;
 mod flags_are_given_to_bare_versions_only;
 mod json_cells_are_strings;
 mod limits_truncate_and_say_so;

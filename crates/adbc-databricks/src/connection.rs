@@ -93,7 +93,8 @@ impl Connection {
     fn listing<T>(&self, purpose: Purpose, work: impl FnOnce(&Asker<'_>) -> DriverResult<T>) -> DriverResult<T> {
         let asker = self.asker()?;
         let _calling = self.cancel.call();
-        observe::listing(asker.session.session().lease(), purpose, || work(&asker))
+        let trace = observe::trace_parent(&self.settings);
+        observe::listing(asker.session.session().lease(), purpose, trace, || work(&asker))
     }
 
     fn set(&mut self, key: &str, value: &OptionValue) -> DriverResult<()> {

@@ -86,9 +86,14 @@ pub(crate) fn statement(lease: &Lease, purpose: Purpose, parent: Option<SpanCont
     root
 }
 
-/// Does a metadata call, which may be several statements, as one activity. Each of the statements has one of its own.
-pub(crate) fn listing<T>(lease: &Lease, purpose: Purpose, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    let mut root = statement(lease, purpose, None);
+/// Does a metadata call, which may be several statements, as one activity under `trace`. Each of the statements has one of its own.
+pub(crate) fn listing<T>(
+    lease: &Lease,
+    purpose: Purpose,
+    trace: Option<SpanContext>,
+    work: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut root = statement(lease, purpose, trace);
     let outcome = work();
     root.set(tags::OPERATION_LATENCY, root.elapsed());
     end(root, &outcome);

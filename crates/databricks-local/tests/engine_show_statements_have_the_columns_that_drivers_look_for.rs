@@ -159,6 +159,7 @@ async fn columns() {
 #[tokio::test]
 async fn keys_and_functions() {
     let session = session();
+    run(&session, "CREATE TABLE t (a INT)").await;
     let keys = run(&session, "SHOW KEYS IN CATALOG `main` IN SCHEMA `default` IN TABLE `t`").await;
     assert_eq!(
         keys.columns,

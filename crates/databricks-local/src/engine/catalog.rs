@@ -11,6 +11,7 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::TableType;
 
+use super::constraint::Constraint;
 use super::error::{Class, SqlError, quoted};
 use super::files::FileTables;
 use super::information_schema::{self, INFORMATION_SCHEMA};
@@ -277,6 +278,7 @@ pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) kind: Kind,
     pub(crate) comment: Option<String>,
+    pub(crate) constraints: Vec<Constraint>,
     pub(crate) provider: Arc<dyn TableProvider>,
 }
 

@@ -8,11 +8,12 @@ use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::sql::sqlparser::ast::{
-    self, ColumnOption, CommentDef, CreateTableOptions, ObjectName, ObjectType, SchemaName, SqlOption,
+    self, ColumnOption, CommentDef, CreateTableOptions, ObjectName, ObjectType, SqlOption,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::catalog::{Kind, Schema, Table};
+use super::constraint::{self, Constraint};
 use super::error::{Class, SqlError, quoted};
 use super::information_schema::COMMENT;
 use super::names::ResultNames;
@@ -130,18 +131,20 @@ pub(crate) async fn create_table(
     {
         return Err(already_exists(&place));
     }
+    let constraints = constraint::declared(context, &place, &create).await?;
     let stored = match create.query {
         Some(query) => {
             let planned = context.plan_query(*query, written, bound).await?;
             let (schema, plan) = storable(context, planned)?;
             StoredTable::new(schema, &context.collect(&plan).await?, context.memory())?
         }
-        None => StoredTable::new(columns(context, &create.columns)?, &[], context.memory())?,
+        None => StoredTable::new(columns(context, &create.columns, &constraints)?, &[], context.memory())?,
     };
     put(
         &place,
         Kind::Managed,
         comment,
+        constraints,
         Arc::new(stored),
         create.or_replace,
         create.if_not_exists,
@@ -194,6 +197,7 @@ pub(crate) async fn create_view(
         &place,
         Kind::View,
         create.comment,
+        Vec::new(),
         Arc::new(view),
         create.or_replace,
         create.if_not_exists,
@@ -213,17 +217,16 @@ pub(crate) async fn truncate(context: &Context, truncate: &ast::Truncate) -> Res
     Ok(Execution::without_rows())
 }
 
-/// `CREATE SCHEMA [IF NOT EXISTS]`.
+/// `CREATE SCHEMA [IF NOT EXISTS] [COMMENT]`.
 ///
 /// # Errors
 /// When the schema exists or its catalog takes none.
-pub(crate) fn create_schema(context: &Context, name: &SchemaName, if_not_exists: bool) -> Result<Execution, SqlError> {
-    let SchemaName::Simple(name) = name else {
-        return Err(SqlError::new(
-            Class::PARSE_SYNTAX_ERROR,
-            "Syntax error at or near 'AUTHORIZATION'.",
-        ));
-    };
+pub(crate) fn create_schema(
+    context: &Context,
+    name: &[String],
+    if_not_exists: bool,
+    comment: &str,
+) -> Result<Execution, SqlError> {
     let (catalog, schema) = schema_place(context, name)?;
     let schema = schema.to_lowercase();
     let catalog = context.catalogs.named(&catalog)?;
@@ -234,7 +237,7 @@ pub(crate) fn create_schema(context: &Context, name: &SchemaName, if_not_exists:
     if !there && !catalog.writable {
         return Err(cannot_modify(&quoted(&[catalog.name.as_str()])));
     }
-    if there || catalog.add(Schema::writable(&schema, "")).is_some() && !if_not_exists {
+    if there || catalog.add(Schema::writable(&schema, comment)).is_some() && !if_not_exists {
         return Err(SqlError::new(
             Class::SCHEMA_ALREADY_EXISTS,
             format!(
@@ -306,7 +309,7 @@ fn drop_table(context: &Context, name: &ObjectName, if_exists: bool, view: bool)
 }
 
 fn drop_schema(context: &Context, name: &ObjectName, if_exists: bool, cascade: bool) -> Result<(), SqlError> {
-    let (catalog, schema) = schema_place(context, name)?;
+    let (catalog, schema) = schema_place(context, &parts(name)?)?;
     let catalog = match context.catalogs.named(&catalog) {
         Err(_) if if_exists => return Ok(()),
         catalog => catalog?,
@@ -335,8 +338,8 @@ fn drop_schema(context: &Context, name: &ObjectName, if_exists: bool, cascade: b
     Ok(())
 }
 
-fn schema_place(context: &Context, name: &ObjectName) -> Result<(String, String), SqlError> {
-    match parts(name)?.as_slice() {
+fn schema_place(context: &Context, name: &[String]) -> Result<(String, String), SqlError> {
+    match name {
         [schema] => Ok((context.settings.catalog.clone(), schema.clone())),
         [catalog, schema] => Ok((catalog.clone(), schema.clone())),
         _ => Err(SqlError::new(
@@ -392,6 +395,7 @@ fn put(
     place: &Place,
     kind: Kind,
     comment: Option<String>,
+    constraints: Vec<Constraint>,
     provider: Arc<dyn TableProvider>,
     or_replace: bool,
     if_not_exists: bool,
@@ -400,6 +404,7 @@ fn put(
         name: place.name.clone(),
         kind,
         comment,
+        constraints,
         provider,
     };
     // Another statement may have taken the name since it was looked up.
@@ -450,7 +455,7 @@ fn storable(context: &Context, planned: Planned) -> Result<(SchemaRef, LogicalPl
     Ok((Arc::new(ArrowSchema::new(fields)), plan))
 }
 
-fn columns(context: &Context, columns: &[ast::ColumnDef]) -> Result<SchemaRef, SqlError> {
+fn columns(context: &Context, columns: &[ast::ColumnDef], constraints: &[Constraint]) -> Result<SchemaRef, SqlError> {
     let types = context.types();
     let mut fields = Vec::with_capacity(columns.len());
     let mut seen = std::collections::BTreeSet::new();
@@ -465,7 +470,7 @@ fn columns(context: &Context, columns: &[ast::ColumnDef]) -> Result<SchemaRef, S
                 ),
             ));
         }
-        let mut nullable = true;
+        let mut nullable = !constraint::is_primary(constraints, name);
         let mut metadata = HashMap::new();
         for option in &column.options {
             match &option.option {
@@ -474,7 +479,8 @@ fn columns(context: &Context, columns: &[ast::ColumnDef]) -> Result<SchemaRef, S
                 ColumnOption::Comment(comment) => {
                     metadata.insert(COMMENT.to_owned(), comment.clone());
                 }
-                ColumnOption::PrimaryKey(_) => nullable = false,
+                // Declared with the table's constraints.
+                ColumnOption::PrimaryKey(_) | ColumnOption::ForeignKey(_) => {}
                 other => {
                     return Err(SqlError::new(
                         Class::UNSUPPORTED_FEATURE,

@@ -110,6 +110,7 @@ impl FileTables {
             name: source.name,
             kind: Kind::External,
             comment: None,
+            constraints: Vec::new(),
             provider: Arc::new(ListingTable::try_new(config)?),
         })
     }

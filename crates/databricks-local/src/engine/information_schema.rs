@@ -13,6 +13,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::catalog::{Catalog, Catalogs, Kind, Table};
+use super::constraint::Constraint;
 use super::error::SqlError;
 use super::types::{type_name, type_text};
 
@@ -25,9 +26,12 @@ pub(crate) const OWNER: &str = "local";
 enum View {
     Catalogs,
     Columns,
+    KeyColumnUsage,
     Parameters,
+    ReferentialConstraints,
     Routines,
     Schemata,
+    TableConstraints,
     Tables,
     Views,
 }
@@ -36,12 +40,15 @@ const STRING: DataType = DataType::Utf8;
 const INT: DataType = DataType::Int32;
 
 impl View {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 10] = [
         Self::Catalogs,
         Self::Columns,
+        Self::KeyColumnUsage,
         Self::Parameters,
+        Self::ReferentialConstraints,
         Self::Routines,
         Self::Schemata,
+        Self::TableConstraints,
         Self::Tables,
         Self::Views,
     ];
@@ -50,9 +57,12 @@ impl View {
         match self {
             Self::Catalogs => "catalogs",
             Self::Columns => "columns",
+            Self::KeyColumnUsage => "key_column_usage",
             Self::Parameters => "parameters",
+            Self::ReferentialConstraints => "referential_constraints",
             Self::Routines => "routines",
             Self::Schemata => "schemata",
+            Self::TableConstraints => "table_constraints",
             Self::Tables => "tables",
             Self::Views => "views",
         }
@@ -76,6 +86,41 @@ impl View {
                 ("numeric_precision_radix", INT),
                 ("numeric_scale", INT),
                 ("datetime_precision", INT),
+                ("comment", STRING),
+            ],
+            Self::KeyColumnUsage => &[
+                ("constraint_catalog", STRING),
+                ("constraint_schema", STRING),
+                ("constraint_name", STRING),
+                ("table_catalog", STRING),
+                ("table_schema", STRING),
+                ("table_name", STRING),
+                ("column_name", STRING),
+                ("ordinal_position", INT),
+                ("position_in_unique_constraint", INT),
+            ],
+            Self::ReferentialConstraints => &[
+                ("constraint_catalog", STRING),
+                ("constraint_schema", STRING),
+                ("constraint_name", STRING),
+                ("unique_constraint_catalog", STRING),
+                ("unique_constraint_schema", STRING),
+                ("unique_constraint_name", STRING),
+                ("match_option", STRING),
+                ("update_rule", STRING),
+                ("delete_rule", STRING),
+            ],
+            Self::TableConstraints => &[
+                ("constraint_catalog", STRING),
+                ("constraint_schema", STRING),
+                ("constraint_name", STRING),
+                ("table_catalog", STRING),
+                ("table_schema", STRING),
+                ("table_name", STRING),
+                ("constraint_type", STRING),
+                ("is_deferrable", STRING),
+                ("initially_deferred", STRING),
+                ("enforced", STRING),
                 ("comment", STRING),
             ],
             Self::Parameters => &[
@@ -141,6 +186,7 @@ pub(crate) fn tables(catalog: &str, list: &Weak<Catalogs>) -> Vec<Table> {
             name: view.name().to_owned(),
             kind: Kind::System,
             comment: None,
+            constraints: Vec::new(),
             provider: Arc::new(InformationTable {
                 view,
                 schema: view.schema(),
@@ -276,7 +322,12 @@ impl InformationTable {
                     ]);
                 }
             }
-            View::Columns | View::Tables | View::Views => {
+            View::Columns
+            | View::KeyColumnUsage
+            | View::ReferentialConstraints
+            | View::TableConstraints
+            | View::Tables
+            | View::Views => {
                 for schema in catalog.all() {
                     for table in schema.all().await? {
                         let place = [catalog.name.as_str(), schema.name.as_str(), table.name.as_str()];
@@ -284,6 +335,9 @@ impl InformationTable {
                             View::Columns => rows.extend(column_rows(place, &table)),
                             View::Views if table.kind == Kind::View => rows.push(view_row(place, &table)),
                             View::Tables => rows.push(table_row(place, &table)),
+                            View::KeyColumnUsage => rows.extend(key_rows(place, &table)),
+                            View::ReferentialConstraints => rows.extend(reference_rows(place, &table)),
+                            View::TableConstraints => rows.extend(constraint_rows(place, &table)),
                             _ => {}
                         }
                     }
@@ -313,6 +367,49 @@ fn table_row(place: [&str; 3], table: &Table) -> Vec<Cell> {
         format,
     ]);
     row
+}
+
+fn constraint_rows([catalog, schema, name]: [&str; 3], table: &Table) -> Vec<Vec<Cell>> {
+    let row = |constraint: &Constraint| {
+        let mut row = placed([catalog, schema, &constraint.name]);
+        row.extend(placed([catalog, schema, name]));
+        row.push(constraint.kind().into());
+        row.extend(["NO", "NO", "NO"].map(Cell::from));
+        row
+    };
+    table.constraints.iter().map(row).collect()
+}
+
+fn key_rows([catalog, schema, name]: [&str; 3], table: &Table) -> Vec<Vec<Cell>> {
+    let mut rows = Vec::new();
+    for constraint in &table.constraints {
+        for (at, column) in constraint.columns.iter().enumerate() {
+            let in_parent = constraint
+                .parent
+                .as_ref()
+                .and_then(|parent| parent.positions.get(at).copied());
+            let mut row = placed([catalog, schema, &constraint.name]);
+            row.extend(placed([catalog, schema, name]));
+            row.extend([
+                column.as_str().into(),
+                i32::try_from(at + 1).unwrap_or(i32::MAX).into(),
+                in_parent.into(),
+            ]);
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+fn reference_rows([catalog, schema, _]: [&str; 3], table: &Table) -> Vec<Vec<Cell>> {
+    let row = |constraint: &Constraint| {
+        let parent = constraint.parent.as_ref()?;
+        let mut row = placed([catalog, schema, &constraint.name]);
+        row.extend(placed([&parent.catalog, &parent.schema, &parent.constraint]));
+        row.extend(["FULL", "NO ACTION", "NO ACTION"].map(Cell::from));
+        Some(row)
+    };
+    table.constraints.iter().filter_map(row).collect()
 }
 
 fn view_row(place: [&str; 3], table: &Table) -> Vec<Cell> {

@@ -57,21 +57,7 @@ pub(crate) async fn show(context: &Context, show: Show) -> Result<Execution, Sql
             ];
             texts(&["catalog", "namespace"], vec![row])
         }
-        Show::ForeignKeys => empty(&[
-            ("parentCatalogName", DataType::Utf8),
-            ("parentNamespace", DataType::Utf8),
-            ("parentTableName", DataType::Utf8),
-            ("parentColName", DataType::Utf8),
-            ("catalogName", DataType::Utf8),
-            ("namespace", DataType::Utf8),
-            ("tableName", DataType::Utf8),
-            ("col_name", DataType::Utf8),
-            ("constraintName", DataType::Utf8),
-            ("keySeq", DataType::Int32),
-            ("updateRule", DataType::Int32),
-            ("deleteRule", DataType::Int32),
-            ("deferrability", DataType::Int32),
-        ]),
+        Show::ForeignKeys { table } => foreign_keys(context, &table).await,
         Show::Functions { scope: None, like } => {
             let like = Pattern::or_any(like.as_deref());
             texts(
@@ -94,14 +80,7 @@ pub(crate) async fn show(context: &Context, show: Show) -> Result<Execution, Sql
                 ("specificName", DataType::Utf8),
             ])
         }
-        Show::Keys => empty(&[
-            ("catalogName", DataType::Utf8),
-            ("namespace", DataType::Utf8),
-            ("tableName", DataType::Utf8),
-            ("col_name", DataType::Utf8),
-            ("keySeq", DataType::Int32),
-            ("constraintName", DataType::Utf8),
-        ]),
+        Show::Keys { table } => primary_keys(context, &table).await,
         Show::Schemas { scope, like } => schemas(context, scope, &Pattern::or_any(like.as_deref())),
         Show::Tables {
             scope,
@@ -134,6 +113,82 @@ pub(crate) async fn show(context: &Context, show: Show) -> Result<Execution, Sql
             tables_of(context, &schema, &Pattern::or_any(like.as_deref()), views).await
         }
     }
+}
+
+async fn primary_keys(context: &Context, table: &[String]) -> Result<Execution, SqlError> {
+    let place = context.place(table)?;
+    let table = place.table().await?;
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    for key in table
+        .constraints
+        .iter()
+        .filter(|constraint| constraint.parent.is_none())
+    {
+        for (column, position) in key.columns.iter().zip(1..) {
+            rows.push(vec![
+                place.catalog.as_str().into(),
+                place.schema.name.as_str().into(),
+                table.name.as_str().into(),
+                column.as_str().into(),
+                position.into(),
+                key.name.as_str().into(),
+            ]);
+        }
+    }
+    let columns = [
+        ("catalogName", DataType::Utf8),
+        ("namespace", DataType::Utf8),
+        ("tableName", DataType::Utf8),
+        ("col_name", DataType::Utf8),
+        ("keySeq", DataType::Int32),
+        ("constraintName", DataType::Utf8),
+    ];
+    Ok(Execution::of_batch(batch(&typed_schema(&columns), &rows)?))
+}
+
+async fn foreign_keys(context: &Context, table: &[String]) -> Result<Execution, SqlError> {
+    /// JDBC's `importedKeyNoAction` and `importedKeyNotDeferrable`: keys are not enforced.
+    const NO_ACTION: i32 = 3;
+    const NOT_DEFERRABLE: i32 = 7;
+    let place = context.place(table)?;
+    let table = place.table().await?;
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    for key in &table.constraints {
+        let Some(parent) = &key.parent else { continue };
+        for ((column, parent_column), position) in key.columns.iter().zip(&parent.columns).zip(1..) {
+            rows.push(vec![
+                parent.catalog.as_str().into(),
+                parent.schema.as_str().into(),
+                parent.table.as_str().into(),
+                parent_column.as_str().into(),
+                place.catalog.as_str().into(),
+                place.schema.name.as_str().into(),
+                table.name.as_str().into(),
+                column.as_str().into(),
+                key.name.as_str().into(),
+                position.into(),
+                NO_ACTION.into(),
+                NO_ACTION.into(),
+                NOT_DEFERRABLE.into(),
+            ]);
+        }
+    }
+    let columns = [
+        ("parentCatalogName", DataType::Utf8),
+        ("parentNamespace", DataType::Utf8),
+        ("parentTableName", DataType::Utf8),
+        ("parentColName", DataType::Utf8),
+        ("catalogName", DataType::Utf8),
+        ("namespace", DataType::Utf8),
+        ("tableName", DataType::Utf8),
+        ("col_name", DataType::Utf8),
+        ("constraintName", DataType::Utf8),
+        ("keySeq", DataType::Int32),
+        ("updateRule", DataType::Int32),
+        ("deleteRule", DataType::Int32),
+        ("deferrability", DataType::Int32),
+    ];
+    Ok(Execution::of_batch(batch(&typed_schema(&columns), &rows)?))
 }
 
 fn scoped<'a>(context: &'a Context, scope: &Scope) -> Result<Vec<&'a Arc<Catalog>>, SqlError> {
@@ -348,6 +403,10 @@ pub(crate) async fn describe_table(context: &Context, name: &[String], extended:
         }
         if table.kind == super::catalog::Kind::Managed {
             detail("Provider", "delta");
+            if let Ok(stored) = super::ddl::stored(&place, &table) {
+                let (bytes, rows) = stored.size();
+                detail("Statistics", &format!("{bytes} bytes, {rows} rows"));
+            }
         }
     }
     texts(&["col_name", "data_type", "comment"], rows)

@@ -17,6 +17,7 @@
 
 mod ansi;
 mod catalog;
+mod constraint;
 mod copy_into;
 mod ddl;
 mod depth;
@@ -168,6 +169,7 @@ impl Engine {
             name: table.to_owned(),
             kind: Kind::System,
             comment: None,
+            constraints: Vec::new(),
             provider,
         };
         let fresh = Schema::fixed(schema, "", vec![table.clone()]);
@@ -277,6 +279,7 @@ fn samples_catalog(scale_factor: f64, cores: usize, cache_bytes: usize) -> Arc<C
             name: table.name().to_owned(),
             kind: Kind::External,
             comment: None,
+            constraints: Vec::new(),
             provider: Arc::new(TpchTable::new(table, scale_factor, cores, Arc::clone(&cache))),
         })
         .collect();

@@ -120,6 +120,11 @@ impl EngineSession {
                 column,
                 nullable,
             } => copy_into::set_nullable(&context, &table, &column, nullable).await,
+            Command::CreateSchema {
+                name,
+                if_not_exists,
+                comment,
+            } => ddl::create_schema(&context, &name, if_not_exists, &comment),
             Command::DescribeQuery(tokens) => Box::pin(metadata::describe_query(&context, tokens, parameters)).await,
             Command::DescribeTable { name, extended } => metadata::describe_table(&context, &name, extended).await,
             Command::Reset(name) => {
@@ -217,11 +222,6 @@ async fn execute_sql(context: &Context, parsed: Parsed) -> Result<Execution, Sql
         ast::Statement::Truncate(truncate) => ddl::truncate(context, &truncate).await,
         ast::Statement::CreateTable(create) => ddl::create_table(context, create, &written, &bound).await,
         ast::Statement::CreateView(create) => ddl::create_view(context, create, &written, &bound).await,
-        ast::Statement::CreateSchema {
-            schema_name,
-            if_not_exists,
-            ..
-        } => ddl::create_schema(context, &schema_name, if_not_exists),
         ast::Statement::Drop {
             object_type,
             if_exists,

@@ -9,6 +9,11 @@ use super::error::{Class, SqlError};
 #[derive(Debug)]
 pub(crate) enum Command {
     CopyInto(CopyInto),
+    CreateSchema {
+        name: Vec<String>,
+        if_not_exists: bool,
+        comment: String,
+    },
     DescribeQuery(Vec<TokenWithSpan>),
     DescribeTable {
         name: Vec<String>,
@@ -107,12 +112,16 @@ pub(crate) enum Show {
         table: Vec<String>,
     },
     CurrentNamespace,
-    ForeignKeys,
+    ForeignKeys {
+        table: Vec<String>,
+    },
     Functions {
         scope: Option<Scope>,
         like: Option<String>,
     },
-    Keys,
+    Keys {
+        table: Vec<String>,
+    },
     Schemas {
         scope: Option<Scope>,
         like: Option<String>,
@@ -158,6 +167,7 @@ pub(crate) fn parse(sql: &str) -> Result<Command, SqlError> {
     };
     match head.as_str() {
         "SHOW" => cursor.show().map(Command::Show),
+        "CREATE" if cursor.keyword("SCHEMA") || cursor.keyword("DATABASE") => cursor.create_schema(),
         "USE" => cursor.use_(),
         "SET" => cursor.set(),
         "RESET" => cursor.reset(),
@@ -343,11 +353,9 @@ impl Cursor<'_> {
         } else if self.keyword("COLUMNS") {
             self.show_columns()?
         } else if self.keywords(&["FOREIGN", "KEYS"]) {
-            self.keys_of()?;
-            Show::ForeignKeys
+            Show::ForeignKeys { table: self.keys_of()? }
         } else if self.keyword("KEYS") || self.keywords(&["PRIMARY", "KEYS"]) {
-            self.keys_of()?;
-            Show::Keys
+            Show::Keys { table: self.keys_of()? }
         } else if self.keywords(&["CURRENT", "NAMESPACE"]) || self.keywords(&["CURRENT", "SCHEMA"]) {
             Show::CurrentNamespace
         } else if self.keyword("FUNCTIONS") || self.function_kind() {
@@ -438,13 +446,56 @@ impl Cursor<'_> {
         self.name().map(Scope::Catalog)
     }
 
-    /// `IN CATALOG c [IN SCHEMA s [IN TABLE t]]`, or `IN t`.
-    fn keys_of(&mut self) -> Result<(), SqlError> {
+    /// `IN CATALOG c IN SCHEMA s IN TABLE t`, or `IN t`.
+    fn keys_of(&mut self) -> Result<Vec<String>, SqlError> {
+        let mut table = Vec::new();
         while self.in_() {
             let _kind = ["CATALOG", "SCHEMA", "TABLE"].iter().any(|kind| self.keyword(kind));
-            self.dotted(3)?;
+            table.append(&mut self.dotted(3)?);
         }
-        Ok(())
+        if table.is_empty() || table.len() > 3 {
+            return Err(self.error_before());
+        }
+        Ok(table)
+    }
+
+    /// `CREATE SCHEMA`, after these words. Properties are accepted and mean nothing here.
+    fn create_schema(&mut self) -> Result<Command, SqlError> {
+        let if_not_exists = self.keywords(&["IF", "NOT", "EXISTS"]);
+        let name = self.dotted(2)?;
+        let mut comment = String::new();
+        loop {
+            if self.keyword("COMMENT") {
+                comment = self.string()?;
+            } else if self.keywords(&["WITH", "DBPROPERTIES"]) {
+                self.parentheses()?;
+            } else if self.keyword("MANAGED") || self.keyword("LOCATION") {
+                return Err(SqlError::new(
+                    Class::UNSUPPORTED_FEATURE,
+                    "Schemas with a LOCATION are not supported here.",
+                ));
+            } else {
+                return self.end(Command::CreateSchema {
+                    name,
+                    if_not_exists,
+                    comment,
+                });
+            }
+        }
+    }
+
+    /// Everything up to the end of the parenthesis that is next.
+    fn parentheses(&mut self) -> Result<(), SqlError> {
+        let mut depth = 0_usize;
+        loop {
+            match self.next() {
+                Some(Token::LParen) => depth += 1,
+                Some(Token::RParen) if depth > 1 => depth -= 1,
+                Some(Token::RParen) if depth == 1 => return Ok(()),
+                Some(_) if depth > 0 => {}
+                _ => return Err(self.error_before()),
+            }
+        }
     }
 
     fn use_(&mut self) -> Result<Command, SqlError> {
@@ -779,10 +830,14 @@ mod tests {
                 table: vec!["c".to_owned(), "s".to_owned(), "t".to_owned()]
             }
         );
-        assert_eq!(show("SHOW KEYS IN CATALOG `c` IN SCHEMA `s` IN TABLE `t`"), Show::Keys);
+        let table = || ["c", "s", "t"].map(str::to_owned).to_vec();
+        assert_eq!(
+            show("SHOW KEYS IN CATALOG `c` IN SCHEMA `s` IN TABLE `t`"),
+            Show::Keys { table: table() }
+        );
         assert_eq!(
             show("SHOW FOREIGN KEYS IN CATALOG `c` IN SCHEMA `s` IN TABLE `t`"),
-            Show::ForeignKeys
+            Show::ForeignKeys { table: table() }
         );
     }
 

@@ -60,6 +60,13 @@ impl StoredTable {
         Arc::clone(&self.version.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Bytes and rows.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let version = self.snapshot();
+        let bytes = version.iter().map(RecordBatch::get_array_memory_size).sum();
+        (bytes, version.iter().map(RecordBatch::num_rows).sum())
+    }
+
     fn put(&self, mut version: Vec<RecordBatch>, batches: &[RecordBatch]) -> std::result::Result<usize, SqlError> {
         let (mut rows, schema) = (0, TableProvider::schema(self));
         for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {

@@ -64,6 +64,13 @@ impl Purpose {
             internal: false,
         }
     }
+    /// The caller wants numbers about tables.
+    pub(crate) const STATISTICS: Self = Self {
+        operation: &operations::STATEMENT_METADATA,
+        kind: StatementKind::Metadata,
+        listing: Some(OperationType::ListTables),
+        internal: false,
+    };
     /// The caller wants the types of tables; no statement is needed for it.
     pub(crate) const TABLE_TYPES: Self = Self {
         operation: &operations::STATEMENT_METADATA,

@@ -4,6 +4,7 @@ mod ask;
 mod listing;
 pub(crate) mod objects;
 mod pattern;
+pub(crate) mod statistics;
 mod tree;
 
 use arrow_schema::{Field, Schema};

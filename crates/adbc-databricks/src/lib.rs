@@ -60,3 +60,4 @@ pub use databricks_telemetry::{ErrorCategory, SOURCE};
 pub use driver::Driver;
 pub use error::{Error, ErrorKind, Result};
 pub use statement::{Readings, Statement};
+pub use types::types_page_markdown;

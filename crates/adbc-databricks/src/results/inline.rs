@@ -169,7 +169,7 @@ impl Decoder {
                 None => self.shape.insert(Shape::of_manifest(manifest)?),
             };
             let rows = data.data_array.as_deref().unwrap_or_default();
-            return Ok(vec![json::decode(&shape.schema(), rows)?]);
+            return Ok(vec![shape.fit(json::decode(&shape.schema(), rows)?)?]);
         }
         let attachment = data
             .attachment

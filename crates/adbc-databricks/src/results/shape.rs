@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::cast::AsArray;
+use arrow_array::{RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{Field, Schema, SchemaRef};
 use databricks_wire::sea::{ColumnInfo, Manifest};
 
@@ -17,9 +18,22 @@ use databricks_telemetry::ErrorCategory;
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     schema: SchemaRef,
+    /// Columns of shapes, and what their values begin with on the way to becoming well-known text.
+    prefixes: Vec<(usize, String)>,
 }
 
 impl Shape {
+    fn new(fields: Vec<Field>, types: impl Iterator<Item = SqlType>) -> Self {
+        let prefixes = types.enumerate().filter_map(|(index, sql_type)| match sql_type {
+            SqlType::Geography(Some(srid)) | SqlType::Geometry(Some(srid)) => Some((index, format!("SRID={srid};"))),
+            _ => None,
+        });
+        Self {
+            prefixes: prefixes.collect(),
+            schema: Arc::new(Schema::new(fields)),
+        }
+    }
+
     /// The shape of a result without data, from the SQL types in the manifest.
     ///
     /// # Errors
@@ -32,9 +46,8 @@ impl Shape {
             let described = types::describe(column, &sql_type, &data_type);
             Field::new(&column.name, data_type, true).with_metadata(described)
         });
-        Ok(Self {
-            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
-        })
+        let types = columns.iter().map(|column| SqlType::of_column(column));
+        Ok(Self::new(fields.collect(), types))
     }
 
     /// The shape of a result whose first file has this schema.
@@ -56,22 +69,29 @@ impl Shape {
             described.extend(types::describe(column, &SqlType::of_column(column), field.data_type()));
             Field::new(&column.name, field.data_type().clone(), field.is_nullable()).with_metadata(described)
         });
-        Ok(Self {
-            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
-        })
+        let types = columns.iter().map(|column| SqlType::of_column(column));
+        Ok(Self::new(fields.collect(), types))
     }
 
     pub(super) fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
-    /// Puts the caller's names on a batch, without copying it.
+    /// Puts the caller's names on a batch, without copying it. Shapes lose what is no well-known text: their type's system.
     ///
     /// # Errors
     /// A later file's types differ from the first one's.
     pub(super) fn fit(&self, batch: RecordBatch) -> Result<RecordBatch> {
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let (_, columns, _) = batch.into_parts();
+        let (_, mut columns, _) = batch.into_parts();
+        for (index, prefix) in &self.prefixes {
+            if let Some(column) = columns.get_mut(*index)
+                && let Some(texts) = column.as_string_opt::<i32>()
+            {
+                let plain = |text| str::strip_prefix(text, prefix).unwrap_or(text);
+                *column = Arc::new(texts.iter().map(|text| text.map(plain)).collect::<StringArray>());
+            }
+        }
         RecordBatch::try_new_with_options(self.schema(), columns, &options).map_err(|error| {
             Error::result_set(format!("a chunk does not have the result's columns: {error}"))
                 .with_category(ErrorCategory::ArrowSchemaParsingError)

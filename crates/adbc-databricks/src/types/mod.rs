@@ -1,6 +1,7 @@
 //! SQL types as the manifest writes them (`DECIMAL(10,2)`, `STRUCT<a: BIGINT NOT NULL>`), and their Arrow types.
 
 mod field;
+mod page;
 mod parse;
 mod xdbc;
 
@@ -11,6 +12,7 @@ use arrow_schema::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 use databricks_wire::sea::ColumnInfo;
 
 pub(crate) use field::describe;
+pub use page::types_page_markdown;
 use parse::Parser;
 pub(crate) use xdbc::Xdbc;
 

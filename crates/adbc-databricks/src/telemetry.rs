@@ -13,7 +13,9 @@ use databricks_telemetry::{
 use reqwest::Method;
 
 use crate::error::Result;
+use crate::http::proxy::Route;
 use crate::http::retry::Failure;
+use crate::http::tls::Trust;
 use crate::http::{Attempt, Client, Once};
 use crate::options::{self, Settings};
 use crate::runtime;
@@ -81,14 +83,17 @@ fn facts(client: &Client, settings: &Settings) -> ConnectionFacts {
     let choice = |key, word: &str| Some(settings.text(key).as_deref() == Some(word));
     ConnectionFacts {
         org_id: endpoint.org_id.as_deref().and_then(|id| id.parse().ok()),
-        allow_self_signed: Some(false),
+        allow_self_signed: Some(Trust::of(settings).allows_self_signed()),
         use_system_trust_store: Some(true),
         arrow: choice(options::FORMAT, "ARROW_STREAM"),
         cloudfetch: choice(options::DISPOSITION, "INLINE_OR_EXTERNAL_LINKS"),
         direct_results: Some(settings.text(options::WAIT_TIMEOUT).as_deref() != Some("0s")),
-        use_proxy: uses_proxy(endpoint.base.scheme()),
-        use_system_proxy: uses_proxy(endpoint.base.scheme()),
-        use_download_proxy: uses_proxy(endpoint.base.scheme()),
+        use_proxy: uses_proxy(client.route()),
+        use_system_proxy: match client.route() {
+            Route::Proxy(_) => Some(false),
+            route => uses_proxy(route),
+        },
+        use_download_proxy: uses_proxy(client.route()),
         complex_types: Some(true),
         lz4: choice(options::COMPRESSION, "LZ4_FRAME"),
         auto_commit: Some(true),
@@ -98,12 +103,16 @@ fn facts(client: &Client, settings: &Settings) -> ConnectionFacts {
     }
 }
 
-/// Whether requests go through a proxy, as far as that is certain: plain http never does, and https does not when no proxy is set.
-/// Where one is set, the list of exceptions may or may not name this host, and nothing is claimed.
-fn uses_proxy(scheme: &str) -> Option<bool> {
+/// Whether requests go through a proxy, as far as that is certain. Where one is set, the list of exceptions may or may not name this
+/// host, and nothing is claimed.
+fn uses_proxy(route: &Route) -> Option<bool> {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    (scheme == "http" || !proxies.into_iter().any(is_set)).then_some(false)
+    match route {
+        Route::Direct => Some(false),
+        Route::Environment => (!proxies.into_iter().any(is_set)).then_some(false),
+        Route::Proxy(_) => None,
+    }
 }
 
 /// The way to the workspace, with one connection's credentials. Used by the telemetry worker's thread only.

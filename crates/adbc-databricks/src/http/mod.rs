@@ -4,12 +4,12 @@
 //! downloads from storage carry nothing but what their link says and are single attempts, because whoever downloads must
 //! also decide about new links.
 
+pub(crate) mod proxy;
 pub(crate) mod retry;
 pub(crate) mod tls;
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use databricks_wire::error::ApiError;
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 use reqwest::{Method, Response, StatusCode, redirect};
+use rustls::ClientConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -29,6 +30,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::{self, Settings};
 use crate::uri::{Endpoint, authority};
 use databricks_telemetry::ErrorCategory;
+use proxy::Route;
 use retry::{Failure, Repeat, RetryPolicy, jitter, retry_after};
 
 /// The longest answer of the workspace that is read. Inline results are at most 25 MiB before base64.
@@ -41,6 +43,9 @@ const MAX_REFUSAL_BYTES: usize = 1 << 20;
 /// The client of one workspace. Cheap to share, used from any task.
 pub(crate) struct Client {
     http: reqwest::Client,
+    /// For downloads: one connection each. On one HTTP/2 connection they would share its window, and a lost packet stops all.
+    storage: reqwest::Client,
+    route: Route,
     endpoint: Endpoint,
     authenticator: Arc<dyn Authenticator>,
     policy: RetryPolicy,
@@ -120,24 +125,15 @@ impl Client {
                 HeaderValue::try_from(org_id).map_err(|_| Error::invalid_argument("the organisation is malformed"))?;
             headers.insert("x-databricks-org-id", value);
         }
-        let mut builder = reqwest::Client::builder()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(settings.millis(options::CONNECT_TIMEOUT_MS))
-            .read_timeout(settings.millis(options::READ_TIMEOUT_MS))
-            .pool_idle_timeout(Duration::from_secs(60))
-            .tcp_nodelay(true);
-        let tls = tls::config(settings.text(options::TLS_CA_FILE).map(PathBuf::from).as_deref())?;
-        builder = builder.tls_backend_preconfigured(tls);
-        if endpoint.base.scheme() == "http" {
-            // Without TLS the workspace is on this desk: a proxy elsewhere could not reach it.
-            builder = builder.no_proxy();
-        }
-        let http = builder
-            .build()
-            .map_err(|error| Error::internal(format!("the HTTP client could not be built: {}", root_cause(&error))))?;
+        let route = Route::of(settings, &endpoint)?;
+        let tls = tls::config(settings)?;
+        let http = build(settings, &route, tls.clone(), &[b"h2", b"http/1.1"])?;
+        let storage = build(settings, &route, tls, &[b"http/1.1"])?;
         Ok(Self {
             authenticator: auth::authenticator(settings, &endpoint, &http)?,
             http,
+            storage,
+            route,
             endpoint,
             policy: RetryPolicy::of(settings),
             headers,
@@ -146,6 +142,10 @@ impl Client {
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
     }
 
     pub(crate) fn authenticator(&self) -> &dyn Authenticator {
@@ -308,7 +308,7 @@ impl Client {
     /// Downloads one file from cloud storage, with the link's headers and none of the workspace's.
     pub(crate) async fn download(&self, url: Url, headers: HeaderMap) -> Result<Vec<u8>, Attempt> {
         let place = authority(&url);
-        let request = self.http.get(url).headers(headers);
+        let request = self.storage.get(url).headers(headers);
         let response = request
             .send()
             .await
@@ -332,6 +332,22 @@ impl Attempt {
             error,
         }
     }
+}
+
+/// A pool of connections that offers these protocols during the TLS handshake (ALPN). Without TLS it speaks HTTP/1.1.
+fn build(settings: &Settings, route: &Route, mut tls: ClientConfig, protocols: &[&[u8]]) -> Result<reqwest::Client> {
+    tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    let builder = reqwest::Client::builder()
+        .redirect(redirect::Policy::none())
+        .connect_timeout(settings.millis(options::CONNECT_TIMEOUT_MS))
+        .read_timeout(settings.millis(options::READ_TIMEOUT_MS))
+        .pool_idle_timeout(Duration::from_secs(60))
+        .tcp_nodelay(true)
+        .tls_backend_preconfigured(tls);
+    route
+        .apply(builder)
+        .build()
+        .map_err(|error| Error::internal(format!("the HTTP client could not be built: {}", root_cause(&error))))
 }
 
 pub(crate) fn user_agent(settings: &Settings) -> Result<HeaderValue> {

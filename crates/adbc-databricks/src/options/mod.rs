@@ -199,6 +199,37 @@ options! {
     /// A file of certificates (PEM) to trust beside the system's.
     TLS_CA_FILE = "databricks.tls.ca_file" | "databricks.http.tls.trusted_certificate_path"
         | "adbc.http_options.tls.trusted_certificate_path" | "databricks.ssl_root_cert", DATABASE, Kind::Text;
+    /// Whether a certificate is accepted that nobody who is trusted signed. Its name is still checked, its dates and signature
+    /// cannot be.
+    TLS_ALLOW_SELF_SIGNED = "databricks.tls.allow_self_signed" | "databricks.http.tls.allow_self_signed"
+        | "adbc.http_options.tls.allow_self_signed", DATABASE, Kind::Flag, default "false";
+    /// Whether a certificate is accepted that is for another host. Everything else about it is still checked.
+    TLS_ALLOW_HOSTNAME_MISMATCH = "databricks.tls.allow_hostname_mismatch"
+        | "databricks.http.tls.allow_hostname_mismatch" | "adbc.http_options.tls.allow_hostname_mismatch",
+        DATABASE, Kind::Flag, default "false";
+    /// Whether any certificate is accepted. Whoever is between here and the workspace can then read and change everything, the
+    /// credentials first.
+    TLS_NO_VALIDATION = "databricks.tls.disable_certificate_validation"
+        | "adbc.http_options.tls.disable_server_certificate_validation", DATABASE, Kind::Flag, default "false";
+    /// `insecure` accepts any certificate, as `databricks.tls.disable_certificate_validation` does.
+    SSL_MODE = "databricks.ssl_mode", DATABASE, Kind::Choice(&["require", "insecure"]), default "require";
+    /// Whether a proxy is used at all. `false` ignores the environment's too.
+    PROXY_ENABLED = "databricks.http.proxy.enabled" | "adbc.proxy_options.use_proxy", DATABASE, Kind::Flag;
+    /// The proxy that requests and downloads go through, `http://HOST:PORT` or `https://HOST:PORT`. Unless set, requests over TLS
+    /// follow the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), and those without TLS use no proxy.
+    PROXY_URL = "databricks.http.proxy.url", DATABASE, Kind::Text;
+    /// The proxy's host, instead of a URL.
+    PROXY_HOST = "databricks.http.proxy.host" | "adbc.proxy_options.proxy_host", DATABASE, Kind::Text;
+    /// The proxy's port.
+    PROXY_PORT = "databricks.http.proxy.port" | "adbc.proxy_options.proxy_port",
+        DATABASE, Kind::Integer { min: 1, max: 65_535 };
+    /// The user's name at the proxy (HTTP Basic).
+    PROXY_USERNAME = "databricks.http.proxy.username" | "adbc.proxy_options.proxy_uid", DATABASE, Kind::Text;
+    /// The user's password at the proxy.
+    PROXY_PASSWORD = "databricks.http.proxy.password" | "adbc.proxy_options.proxy_pwd", DATABASE, Kind::Secret;
+    /// Hosts that are reached without the proxy, separated by commas: names with all names below them, addresses, or networks
+    /// such as `10.0.0.0/8`.
+    PROXY_BYPASS = "databricks.http.proxy.bypass_hosts" | "adbc.proxy_options.proxy_ignore_list", DATABASE, Kind::Text;
     /// The user's name. With a personal access token it is always `token`.
     USERNAME = "username", DATABASE, Kind::Choice(&["token"]);
     /// A personal access token, or an OAuth token that you renew yourself.

@@ -31,7 +31,7 @@ impl Spans {
     pub(super) fn start(text: bool) -> Result<(Self, Arc<dyn Listener>)> {
         let client = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
-            .tls_backend_preconfigured(tls::config(None)?)
+            .tls_backend_preconfigured(tls::system()?)
             .build()
             .map_err(|_| Error::internal("the HTTP client for traces could not be built"))?;
         let pipeline = Pipeline::start(DRIVER_NAME, Collector { client }).map_err(|error| {

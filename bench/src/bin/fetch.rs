@@ -27,7 +27,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ];
         // `OPTION_x=y` in the environment sets the driver option x.
         options.extend(env::vars().filter_map(|(name, value)| Some((name.strip_prefix("OPTION_")?.into(), value))));
-        let options = options.into_iter().map(|(key, value)| (key, OptionValue::String(value)));
+        let options = options
+            .into_iter()
+            .map(|(key, value)| (key, OptionValue::String(value)));
         Ok(Driver.new_database_with_opts(options)?.new_connection()?)
     };
     match arguments[..] {

@@ -17,15 +17,24 @@ fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
     let usage = || io::Error::other("usage: floor URL CHUNKS");
     let url = arguments.next().ok_or_else(usage)?;
-    let chunks: usize = arguments.next().and_then(|count| count.parse().ok()).ok_or_else(usage)?;
+    let chunks: usize = arguments
+        .next()
+        .and_then(|count| count.parse().ok())
+        .ok_or_else(usage)?;
     let host = url.trim_start_matches("http://");
     let started = Instant::now();
     let next = AtomicUsize::new(0);
     let plain: io::Result<usize> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(|| work(host, chunks, &next))).collect();
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| scope.spawn(|| work(host, chunks, &next)))
+            .collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked"))))
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
+            })
             .sum()
     });
     show(plain?, started, bench::peak_mib());

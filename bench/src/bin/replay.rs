@@ -14,8 +14,12 @@ use serde_json::{Value, json};
 
 fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
-    let tape = arguments.next().ok_or_else(|| io::Error::other("usage: replay TAPE [PORT]"))?;
-    let port = arguments.next().map_or(Ok(0), |port| port.parse().map_err(io::Error::other))?;
+    let tape = arguments
+        .next()
+        .ok_or_else(|| io::Error::other("usage: replay TAPE [PORT]"))?;
+    let port = arguments
+        .next()
+        .map_or(Ok(0), |port| port.parse().map_err(io::Error::other))?;
     let tape = Arc::new(Tape::read(Path::new(&tape))?);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     show(&format!("http://{}", listener.local_addr()?));
@@ -52,8 +56,16 @@ fn serve(socket: TcpStream, tape: &Tape) -> io::Result<()> {
             continue;
         }
         let answer = answer(tape, method, path, &request);
-        let start = if answer.is_null() { "HTTP/1.1 404 Not Found" } else { "HTTP/1.1 200 OK" };
-        wire.write(start, "Content-Type: application/json\r\n", answer.to_string().as_bytes())?;
+        let start = if answer.is_null() {
+            "HTTP/1.1 404 Not Found"
+        } else {
+            "HTTP/1.1 200 OK"
+        };
+        wire.write(
+            start,
+            "Content-Type: application/json\r\n",
+            answer.to_string().as_bytes(),
+        )?;
     }
     Ok(())
 }
@@ -70,7 +82,11 @@ fn answer(tape: &Tape, method: &str, path: &str, request: &Message) -> Value {
         ("GET", _) if path.starts_with("/api/2.0/sql/warehouses/") => json!({"state": "RUNNING"}),
         ("GET", _) if path.contains("/feature-flags/") => {
             let flag = |name| json!({"name": format!("databricks.partnerplatform.clientConfigsFeatureFlags.{name}"), "value": "true"});
-            let names = ["enableTelemetryForAdbc", "enableTelemetryForPythonDriver", "enableTelemetryForKernel"];
+            let names = [
+                "enableTelemetryForAdbc",
+                "enableTelemetryForPythonDriver",
+                "enableTelemetryForKernel",
+            ];
             json!({"flags": names.map(flag), "ttl_seconds": 900})
         }
         ("POST", "/telemetry-ext" | "/telemetry-unauth") => {

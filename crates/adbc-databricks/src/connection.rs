@@ -100,6 +100,11 @@ impl Connection {
 
     fn set(&mut self, key: &str, value: &OptionValue) -> DriverResult<()> {
         Self::check(key, value)?;
+        if options::conf_name(key).is_some() {
+            return Err(Error::invalid_state(format!(
+                "option '{key}' is set before connecting; on an open connection run SET"
+            )));
+        }
         let spec = self.settings.settable(key)?;
         let wanted = options::Value::parse(spec, value)?.to_text().unwrap_or_default();
         let session = Arc::clone(self.session()?);
@@ -132,7 +137,7 @@ impl Connection {
             Some(options::CATALOG) => Ok(metadata::current_namespace(&self.asker()?)?.0),
             Some(options::SCHEMA) => Ok(metadata::current_namespace(&self.asker()?)?.1),
             Some(options::SESSION_ID) => match self.session()?.session().id() {
-                Some(id) => Ok(id.to_owned()),
+                Some(id) => Ok(id),
                 None => self.settings.read_text(key),
             },
             Some(options::TRACES_DROPPED) => match self.session()?.traces() {

@@ -119,12 +119,13 @@ impl Database {
             catalog: settings.text(options::CATALOG),
             schema: settings.text(options::SCHEMA),
         };
+        let confs = settings.session_confs()?;
         let signing_in = Arc::clone(&client);
         runtime::wait(async move { signing_in.authenticator().sign_in().await })?;
         let traces = self.traces(&resolved)?;
         let lease = telemetry::attach(&client, &settings, traces.as_deref())?;
         let trace = observe::trace_parent(&settings);
-        let opening = Session::open(client, Arc::clone(&lease), namespace, trace);
+        let opening = Session::open(client, Arc::clone(&lease), namespace, confs, trace);
         let session = runtime::wait(opening).map_err(|error| error.context("could not open a session"))?;
         Ok(Connection::new(settings, session, traces))
     }

@@ -15,7 +15,7 @@ mod value;
 
 use crate::auth::AUTH_TYPES;
 use databricks_telemetry::config::OptionSpec;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Settings, conf_name};
 pub use value::Kind;
 pub(crate) use value::Value;
 
@@ -72,7 +72,7 @@ impl Spec {
 
 /// Whether a database can be given this key, be it the driver's or telemetry's.
 pub(crate) fn is_known(key: &str) -> bool {
-    find(key).is_some() || OptionSpec::find(key).is_some()
+    find(key).is_some() || OptionSpec::find(key).is_some() || conf_name(key).is_some()
 }
 
 /// The key that an alias stands for; any other text as it is.
@@ -102,6 +102,9 @@ an option that is set beside the URI wins over it.
 
 Values are taken as text and in their natural type. An unknown key is NOT_IMPLEMENTED when set and NOT_FOUND when read; a bad value is
 INVALID_ARGUMENT and names the key. Secrets can be set and never read.
+
+Session settings such as `TIMEZONE` or `ANSI_MODE` are set with `databricks.session_conf.KEY` (also `adbc.databricks.ssp_KEY`) on the
+database, or on a connection while it is made; on an open connection the statement `SET KEY = value` changes them.
 
 ";
 
@@ -279,6 +282,9 @@ options! {
     CATALOG = "adbc.connection.catalog" | "databricks.catalog", CONNECTION, Kind::Text;
     /// The current schema. Set on an open connection it runs `USE SCHEMA`.
     SCHEMA = "adbc.connection.db_schema" | "databricks.schema", CONNECTION, Kind::Text;
+    /// Tags that the query history shows with statements: `key:value,key:value`. A connection's travel with its session (the conf
+    /// `QUERY_TAGS`), those set on an open connection or on a statement with each statement. Never part of telemetry.
+    QUERY_TAGS = "databricks.query_tags" | "adbc.databricks.query_tags", EVERYWHERE, Kind::Tags;
     /// Whether each statement commits by itself. Only `true` can be set: the driver has no transactions yet.
     AUTOCOMMIT = "adbc.connection.autocommit", CONNECTION_ONLY, Kind::Flag, default "true";
     /// Whether the connection may only read. Only `false` can be set.

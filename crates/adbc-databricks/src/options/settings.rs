@@ -8,7 +8,7 @@ use adbc_core::options::OptionValue;
 use databricks_telemetry::config::{Config, OptionSpec};
 use jiff::Timestamp;
 
-use super::{Scope, Spec, Value, find};
+use super::{QUERY_TAGS, Scope, Spec, Value, find};
 use crate::auth::Secret;
 use crate::error::{Error, ErrorKind, Result};
 use databricks_telemetry::ErrorCategory;
@@ -18,6 +18,8 @@ use databricks_telemetry::ErrorCategory;
 pub(crate) struct Settings {
     scope: Scope,
     values: BTreeMap<&'static str, Value>,
+    /// Session settings, by their names as they were given.
+    confs: BTreeMap<String, String>,
     /// The options of telemetry, by its own canonical keys.
     telemetry: BTreeMap<&'static str, String>,
 }
@@ -27,6 +29,7 @@ impl Settings {
         Self {
             scope,
             values: BTreeMap::new(),
+            confs: BTreeMap::new(),
             telemetry: BTreeMap::new(),
         }
     }
@@ -36,6 +39,7 @@ impl Settings {
         Self {
             scope,
             values: self.values.clone(),
+            confs: self.confs.clone(),
             telemetry: self.telemetry.clone(),
         }
     }
@@ -66,6 +70,10 @@ impl Settings {
             self.telemetry.insert(option, telemetry_text(key, value)?);
             return Ok(());
         }
+        if let Some(name) = self.conf_option(key)? {
+            self.confs.insert(name.to_owned(), conf_text(key, value)?);
+            return Ok(());
+        }
         let spec = self.settable(key)?;
         self.values.insert(spec.key, Value::parse(spec, value)?);
         Ok(())
@@ -81,6 +89,11 @@ impl Settings {
             self.telemetry.entry(option).or_insert(text);
             return Ok(());
         }
+        if let Some(name) = self.conf_option(key)? {
+            let text = conf_text(key, value)?;
+            self.confs.entry(name.to_owned()).or_insert(text);
+            return Ok(());
+        }
         let spec = self.settable(key)?;
         let value = Value::parse(spec, value)?;
         self.values.entry(spec.key).or_insert(value);
@@ -94,6 +107,12 @@ impl Settings {
     pub(crate) fn read(&self, key: &str) -> Result<Value> {
         if self.telemetry_option(key).is_some() {
             let text = self.telemetry()?.get(key);
+            return text
+                .map(Value::Text)
+                .ok_or_else(|| not_found(format!("option '{key}' is not set")));
+        }
+        if let Some(name) = conf_name(key).filter(|_| self.scope != Scope::Statement) {
+            let text = self.confs.get(name).cloned();
             return text
                 .map(Value::Text)
                 .ok_or_else(|| not_found(format!("option '{key}' is not set")));
@@ -204,6 +223,43 @@ impl Settings {
         Ok(config)
     }
 
+    /// The settings that a session of these options is opened with: those given one by one, and the query tags.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the query tags are given in both ways.
+    pub(crate) fn session_confs(&self) -> Result<BTreeMap<String, String>> {
+        let mut confs = self.confs.clone();
+        if let Some(tags) = self.text(QUERY_TAGS).filter(|tags| !tags.trim().is_empty()) {
+            if let Some(name) = confs.keys().find(|name| name.eq_ignore_ascii_case(QUERY_TAGS_CONF)) {
+                return Err(Error::invalid_argument(format!(
+                    "'{QUERY_TAGS}' and '{CONF_PREFIX}{name}' are both given; leave one of them out"
+                )));
+            }
+            confs.insert(QUERY_TAGS_CONF.to_owned(), tags);
+        }
+        Ok(confs)
+    }
+
+    /// The session setting that `key` names, if it names one.
+    ///
+    /// # Errors
+    /// `NotImplemented` on a statement, `InvalidArgument` for a name that no setting can have.
+    fn conf_option<'k>(&self, key: &'k str) -> Result<Option<&'k str>> {
+        let Some(name) = conf_name(key) else { return Ok(None) };
+        if self.scope == Scope::Statement {
+            return Err(Error::not_implemented(format!(
+                "option '{key}' cannot be set on a statement"
+            )));
+        }
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+        if name.is_empty() || name.len() > 256 || !name.bytes().all(is_name) {
+            return Err(Error::invalid_argument(format!(
+                "option '{key}' does not name a session setting: letters, digits, '_' and '.' only"
+            )));
+        }
+        Ok(Some(name))
+    }
+
     /// The canonical key, if `key` is an option of telemetry; those are set where a connection's life begins.
     fn telemetry_option(&self, key: &str) -> Option<&'static str> {
         (self.scope == Scope::Database)
@@ -224,6 +280,21 @@ impl fmt::Debug for Settings {
         // Keys only: a host or a catalog's name is nobody's business in a log.
         f.debug_set().entries(self.values.keys()).finish()
     }
+}
+
+/// What every key of a session setting begins with.
+const CONF_PREFIX: &str = "databricks.session_conf.";
+/// The session setting that holds the query tags.
+const QUERY_TAGS_CONF: &str = "QUERY_TAGS";
+
+/// The session setting's name, if `key` is the key of one.
+pub(crate) fn conf_name(key: &str) -> Option<&str> {
+    key.strip_prefix(CONF_PREFIX)
+        .or_else(|| key.strip_prefix("adbc.databricks.ssp_"))
+}
+
+fn conf_text(key: &str, value: &OptionValue) -> Result<String> {
+    super::value::text(value).ok_or_else(|| Error::invalid_argument(format!("option '{key}' is not text")))
 }
 
 fn telemetry_text(key: &str, value: &OptionValue) -> Result<String> {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::Spec;
 use crate::auth::Secret;
 use crate::error::{Error, Result};
+use crate::sea::tags;
 
 /// What the values of an option are. Each kind takes its natural type and text alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Kind {
     Seconds,
     /// A W3C `traceparent`.
     TraceParent,
+    /// Query tags: `key:value,key:value`, with a backslash before a `,` or `:` that belongs to the text.
+    Tags,
     /// A point in time: RFC 3339, or seconds since 1970.
     Timestamp,
     /// One of these words.
@@ -61,6 +64,7 @@ impl Value {
         Some(match spec.kind {
             Kind::Text => Self::Text(text(value)?),
             Kind::TraceParent => Self::Text(text(value).filter(|text| SpanContext::parse_traceparent(text).is_ok())?),
+            Kind::Tags => Self::Text(text(value).filter(|text| tags::parse(text).is_some())?),
             Kind::Timestamp => Self::Text(text(value).filter(|text| timestamp(text).is_some())?),
             Kind::Secret => Self::Secret(Secret::new(text(value)?)),
             Kind::Flag => Self::Flag(flag(value)?),
@@ -163,6 +167,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Kind::Text | Kind::Secret => f.write_str("text"),
+            Kind::Tags => f.write_str("tags as in 'key:value,key:value'"),
             Kind::Timestamp => f.write_str("a timestamp (RFC 3339), or seconds since 1970"),
             Kind::TraceParent => f.write_str("a W3C traceparent"),
             Kind::Flag => f.write_str("'true' or 'false'"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use activity::{Id, Parent, SpanContext};
-use databricks_telemetry::{ErrorCategory, operations, tags};
+use databricks_telemetry::{ErrorCategory, operations, tags as telemetry_tags};
 use databricks_wire::Sensitive;
 use databricks_wire::sea::{
     self, Compression, Disposition, ExecuteStatementRequest, Format, Parameter, StatementResponse, StatementState,
@@ -12,6 +12,7 @@ use databricks_wire::sea::{
 use reqwest::Method;
 
 use super::run::Run;
+use super::tags;
 use crate::error::{self, Error, ErrorKind, Result};
 use crate::http::Call;
 use crate::observe;
@@ -29,6 +30,7 @@ pub(crate) struct Submission {
     format: Format,
     compression: Compression,
     row_limit: Option<i64>,
+    query_tags: Option<String>,
     wait_timeout: Option<String>,
     timeout: Option<Duration>,
     poll_interval_max: Duration,
@@ -60,6 +62,7 @@ impl Submission {
             row_limit: i64::try_from(settings.integer(options::ROW_LIMIT))
                 .ok()
                 .filter(|limit| *limit > 0),
+            query_tags: settings.text(options::QUERY_TAGS),
             wait_timeout: settings.text(options::WAIT_TIMEOUT).filter(|wait| wait == "0s"),
             timeout: (!timeout.is_zero()).then_some(timeout),
             poll_interval_max: settings.millis(options::POLL_INTERVAL_MAX_MS),
@@ -96,6 +99,10 @@ impl Submission {
             ..ExecuteStatementRequest::default()
         };
         run.session().address(&mut request);
+        if let Some(tags) = self.query_tags.as_deref().filter(|tags| !run.session().has_tags(tags)) {
+            // They were checked when they were set.
+            request.query_tags = tags::parse(tags).unwrap_or_default();
+        }
         request
     }
 }
@@ -124,7 +131,7 @@ pub(crate) async fn execute(run: &Arc<Run>, submission: Submission, parent: &Par
             let answer = submit(&run, &submission, child.context()).await;
             if let Ok(answer) = &answer {
                 if let Ok(id) = Id::new(&answer.statement_id) {
-                    parent.merge_set(tags::STATEMENT_ID, id);
+                    parent.merge_set(telemetry_tags::STATEMENT_ID, id);
                 }
                 run.identify(&answer.statement_id);
             }
@@ -185,7 +192,32 @@ async fn post(run: &Run, request: &ExecuteStatementRequest, trace: Option<SpanCo
     if let Some(stopped) = run.stopped() {
         return Err(stopped);
     }
-    let call = Call::harmful(&Method::POST, sea::STATEMENTS_PATH).traced(trace.or(run.trace()));
+    let (session, trace) = (run.session(), trace.or(run.trace()));
+    let answer = match submit_once(run, request, trace).await {
+        // The server looks for the session before it begins, so nothing was executed yet.
+        Err(error) if session.is_lost(&error) => {
+            session.reopen(request.session_id.as_deref(), trace).await?;
+            if let Some(stopped) = run.stopped() {
+                return Err(stopped);
+            }
+            let mut again = request.clone();
+            session.address(&mut again);
+            submit_once(run, &again, trace).await
+        }
+        answer => answer,
+    };
+    if answer.is_ok() {
+        session.executed(request.statement.expose());
+    }
+    answer
+}
+
+async fn submit_once(
+    run: &Run,
+    request: &ExecuteStatementRequest,
+    trace: Option<SpanContext>,
+) -> Result<StatementResponse> {
+    let call = Call::harmful(&Method::POST, sea::STATEMENTS_PATH).traced(trace);
     // Whoever was told that the statement is cancelled must not find its rows changed by a later attempt.
     run.client()
         .call_unless(call, Some(request), &run.retries, run.stop_requested())
@@ -216,8 +248,8 @@ async fn poll(
         let mut child = parent.child(&operations::STATEMENT_POLL);
         let call = Call::harmless(&Method::GET, &path).traced(child.context().or(run.trace()));
         let next: Result<StatementResponse> = run.client().call(call, None::<&()>, &run.retries).await;
-        child.set(tags::POLL_COUNT, 1);
-        child.set(tags::POLL_LATENCY, child.elapsed());
+        child.set(telemetry_tags::POLL_COUNT, 1);
+        child.set(telemetry_tags::POLL_LATENCY, child.elapsed());
         observe::end(child, &next);
         let next = next?;
         answer = StatementResponse {

@@ -1,7 +1,9 @@
 //! The SQL Statement Execution API: sessions and statements.
 
 pub(crate) mod background;
+mod effect;
 pub(crate) mod execute;
 pub(crate) mod run;
 pub(crate) mod session;
 pub(crate) mod statement;
+pub(crate) mod tags;

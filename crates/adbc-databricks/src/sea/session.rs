@@ -1,5 +1,6 @@
 //! Opening and closing a session, and what belongs to a connection as long as anything of it lives.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -13,6 +14,7 @@ use reqwest::Method;
 use serde::de::IgnoredAny;
 
 use super::background::Background;
+use super::effect::changes_session;
 use crate::error::{Error, Result};
 use crate::http::{Call, Client};
 use crate::traces::Traces;
@@ -28,13 +30,22 @@ pub(crate) struct Session {
     lease: Arc<Lease>,
     /// The process that opened it. A forked child has the memory, and must not speak for its parent.
     pid: u32,
-    /// `None` on a server without sessions; catalog and schema then travel with each statement.
-    id: Option<String>,
+    /// The server's present id. `None` on a server without sessions; catalog and schema then travel with each statement.
+    id: Mutex<Option<String>>,
     namespace: Mutex<Namespace>,
+    /// The settings that it is opened with.
+    confs: BTreeMap<String, String>,
+    /// How many statements left something behind that opening it again would lose.
+    changes: AtomicU32,
+    /// Held by whoever opens it again.
+    reopening: tokio::sync::Mutex<()>,
     background: Background,
     hybrid_refused: AtomicBool,
     closed: AtomicBool,
 }
+
+/// What the server says of a session that is not there.
+const UNKNOWN_SESSION: &str = "RESOURCE_DOES_NOT_EXIST";
 
 /// Where names start.
 #[derive(Clone, Default)]
@@ -45,7 +56,9 @@ pub(crate) struct Namespace {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,11 +71,12 @@ impl Session {
         client: Arc<Client>,
         lease: Arc<Lease>,
         namespace: Namespace,
+        confs: BTreeMap<String, String>,
         trace: Option<SpanContext>,
     ) -> impl Future<Output = Result<Self>> + Send {
         // Started on the caller's thread, where the caller's own span is the current one.
         let root = lease.root(&operations::CONNECTION_OPEN, trace);
-        Self::opening(root, client, lease, namespace, trace)
+        Self::opening(root, client, lease, namespace, confs, trace)
     }
 
     async fn opening(
@@ -70,19 +84,19 @@ impl Session {
         client: Arc<Client>,
         lease: Arc<Lease>,
         namespace: Namespace,
+        confs: BTreeMap<String, String>,
         trace: Option<SpanContext>,
     ) -> Result<Self> {
-        let opened = create(&client, &namespace, root.context().or(trace)).await;
-        if let Some(id) = opened.as_ref().ok().and_then(|id| Id::new(id.as_ref()?).ok()) {
-            lease.session(id);
-        }
-        observe::end(root, &opened);
+        let opened = create(&client, &lease, &namespace, &confs, root, trace).await?;
         Ok(Self {
-            id: opened?,
+            id: Mutex::new(opened),
             client,
             lease,
             pid: process::id(),
             namespace: Mutex::new(namespace),
+            confs,
+            changes: AtomicU32::new(0),
+            reopening: tokio::sync::Mutex::default(),
             background: Background::new(),
             hybrid_refused: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -94,8 +108,46 @@ impl Session {
     }
 
     /// The server's id of the session; `None` on a server without sessions.
-    pub(crate) fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+    pub(crate) fn id(&self) -> Option<String> {
+        self.id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the server says that this session is not there any more. It has then not begun with the statement.
+    pub(crate) fn is_lost(&self, error: &Error) -> bool {
+        error.http_status() == Some(404) && error.error_code() == Some(UNKNOWN_SESSION) && self.id().is_some()
+    }
+
+    /// Remembers that a statement left something behind in the session, if it did.
+    pub(crate) fn executed(&self, sql: &str) {
+        if changes_session(sql) {
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Opens the session again with the settings and names that the driver was told, unless somebody did since `lost` was the id.
+    ///
+    /// # Errors
+    /// `InvalidState` when statements have set something in it, which is lost; the server's when it opens none.
+    pub(crate) async fn reopen(&self, lost: Option<&str>, trace: Option<SpanContext>) -> Result<()> {
+        let _alone = self.reopening.lock().await;
+        if self.id().as_deref() != lost {
+            return Ok(());
+        }
+        if self.changes.load(Ordering::Relaxed) > 0 {
+            return Err(Error::invalid_state(
+                "the session has ended on the server, and what statements had set in it (USE, SET, variables, temporary views) is \
+                 lost; open a new connection",
+            )
+            .with_error_code(UNKNOWN_SESSION)
+            .with_http_status(404));
+        }
+        let namespace = self.namespace.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let root = self.lease.root(&operations::CONNECTION_OPEN, trace);
+        let opened = create(&self.client, &self.lease, &namespace, &self.confs, root, trace)
+            .await
+            .map_err(|error| error.context("the session has ended on the server and could not be opened again"))?;
+        *self.id.lock().unwrap_or_else(PoisonError::into_inner) = opened;
+        Ok(())
     }
 
     pub(crate) fn lease(&self) -> &Arc<Lease> {
@@ -131,21 +183,28 @@ impl Session {
         self.hybrid_refused.store(true, Ordering::Relaxed);
     }
 
-    /// Remembers where names start, for a server without sessions.
+    /// Remembers where names start: for a server without sessions, and for a session that is opened again. To be called after the
+    /// `USE` that brought it about, which then has left nothing behind that would be lost.
     pub(crate) fn set_namespace(&self, change: impl FnOnce(&mut Namespace)) {
+        self.changes.fetch_sub(1, Ordering::Relaxed);
         change(&mut self.namespace.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Where names start as far as the driver was told, if the server does not keep it.
     pub(crate) fn own_namespace(&self) -> Option<Namespace> {
         let namespace = || self.namespace.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.id.is_none().then(namespace)
+        self.id().is_none().then(namespace)
+    }
+
+    /// Whether statements carry these query tags already because their session does.
+    pub(crate) fn has_tags(&self, tags: &str) -> bool {
+        self.id().is_some() && self.confs.get("QUERY_TAGS").is_some_and(|known| known == tags)
     }
 
     /// Says in a request whose statement it is: a session and a namespace exclude one another.
     pub(crate) fn address(&self, request: &mut ExecuteStatementRequest) {
         request.warehouse_id.clone_from(&self.client.endpoint().warehouse_id);
-        request.session_id.clone_from(&self.id);
+        request.session_id = self.id();
         if let Some(namespace) = self.own_namespace() {
             request.catalog = namespace.catalog;
             request.schema = namespace.schema;
@@ -163,10 +222,10 @@ impl Session {
         self.background.idle(deadline.mul_f64(0.75)).await;
         let left = deadline.saturating_sub(began.elapsed()).max(Duration::from_millis(1));
         let root = self.lease.root(&operations::CONNECTION_CLOSE, None);
-        let Some(id) = &self.id else { return };
+        let Some(id) = self.id() else { return };
         let path = format!(
             "{}?warehouse_id={}",
-            sea::session_path(id),
+            sea::session_path(&id),
             self.client.endpoint().warehouse_id
         );
         let retries = AtomicU32::new(0);
@@ -178,13 +237,34 @@ impl Session {
     }
 }
 
-/// The server's id of the new session.
-async fn create(client: &Client, namespace: &Namespace, trace: Option<SpanContext>) -> Result<Option<String>> {
+/// The server's id of the new session, which the lease learns too. The attempt is recorded.
+async fn create(
+    client: &Client,
+    lease: &Lease,
+    namespace: &Namespace,
+    confs: &BTreeMap<String, String>,
+    root: Activity,
+    trace: Option<SpanContext>,
+) -> Result<Option<String>> {
+    let opened = ask_for_session(client, namespace, confs, root.context().or(trace)).await;
+    if let Some(id) = opened.as_ref().ok().and_then(|id| Id::new(id.as_ref()?).ok()) {
+        lease.session(id);
+    }
+    observe::end(root, &opened);
+    opened
+}
+
+async fn ask_for_session(
+    client: &Client,
+    namespace: &Namespace,
+    confs: &BTreeMap<String, String>,
+    trace: Option<SpanContext>,
+) -> Result<Option<String>> {
     let request = CreateSessionRequest {
         warehouse_id: client.endpoint().warehouse_id.clone(),
         catalog: namespace.catalog.clone(),
         schema: namespace.schema.clone(),
-        ..CreateSessionRequest::default()
+        session_confs: confs.clone(),
     };
     // A second session by a repeated request would only idle away; a first one is worth it.
     let call = Call::harmless(&Method::POST, sea::SESSIONS_PATH).traced(trace);
@@ -193,7 +273,11 @@ async fn create(client: &Client, namespace: &Namespace, trace: Option<SpanContex
         .await
     {
         Ok(answer) => Ok(Some(answer.session_id).filter(|id| !id.is_empty())),
-        Err(error) if means_no_sessions(&error) => Ok(None),
+        Err(error) if means_no_sessions(&error) && confs.is_empty() => Ok(None),
+        // Going without would run statements under other settings than were asked for.
+        Err(error) if means_no_sessions(&error) => {
+            Err(error.context("the server has no sessions, so settings and query tags of a session cannot be kept"))
+        }
         Err(error) => Err(error),
     }
 }

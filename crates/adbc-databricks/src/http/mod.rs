@@ -14,9 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use databricks_wire::error::ApiError;
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT,
+};
 use reqwest::{Method, Response, StatusCode, redirect};
 use rustls::ClientConfig;
 use serde::Serialize;
@@ -36,7 +39,7 @@ use retry::{Failure, Repeat, RetryPolicy, jitter, retry_after};
 /// The longest answer of the workspace that is read. Inline results are at most 25 MiB before base64.
 const MAX_ANSWER_BYTES: usize = 256 << 20;
 /// The largest file that is downloaded. Chunks are about 20 MiB.
-const MAX_DOWNLOAD_BYTES: usize = 2 << 30;
+const MAX_DOWNLOAD_BYTES: u64 = 2 << 30;
 /// How much of a refusal's body is read and shown.
 const MAX_REFUSAL_BYTES: usize = 1 << 20;
 
@@ -305,15 +308,74 @@ impl Client {
         accepted_body(response, &place, MAX_REFUSAL_BYTES, status_error).await
     }
 
-    /// Downloads one file from cloud storage, with the link's headers and none of the workspace's.
-    pub(crate) async fn download(&self, url: Url, headers: HeaderMap) -> Result<Vec<u8>, Attempt> {
+    /// Begins to download one file from cloud storage, with the link's headers and none of the workspace's.
+    pub(crate) async fn download(&self, url: Url, headers: HeaderMap) -> Result<Download, Attempt> {
         let place = authority(&url);
         let request = self.storage.get(url).headers(headers);
         let response = request
             .send()
             .await
             .map_err(|error| transport_failure(&error, &place))?;
-        accepted_body(response, &place, MAX_DOWNLOAD_BYTES, status_error).await
+        let response = accepted(response, &place, status_error).await?;
+        let download = Download {
+            response,
+            place,
+            received_bytes: 0,
+        };
+        match download.announced_bytes() > Some(MAX_DOWNLOAD_BYTES) {
+            true => Err(download.too_long()),
+            false => Ok(download),
+        }
+    }
+}
+
+/// A file on its way.
+pub(crate) struct Download {
+    response: Response,
+    place: String,
+    received_bytes: u64,
+}
+
+impl Download {
+    /// The next piece; `None` at the end of the file. A file that ends early is an error.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Attempt> {
+        let piece = self
+            .response
+            .chunk()
+            .await
+            .map_err(|error| interrupted(&error, &self.place))?;
+        self.received_bytes += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        if self.received_bytes > MAX_DOWNLOAD_BYTES {
+            return Err(self.too_long());
+        }
+        Ok(piece)
+    }
+
+    /// How many bytes the answer says that it has.
+    pub(crate) fn announced_bytes(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
+    /// Where in the file the answer begins; `None` when it is a part and does not say which.
+    pub(crate) fn begins_at(&self) -> Option<u64> {
+        if self.response.status() != StatusCode::PARTIAL_CONTENT {
+            return Some(0);
+        }
+        let range = self.response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+        range.strip_prefix("bytes ")?.split_once('-')?.0.trim().parse().ok()
+    }
+
+    /// The tag that stands for exactly these bytes, if the answer has one.
+    pub(crate) fn etag(&self) -> Option<HeaderValue> {
+        let tag = self.response.headers().get(ETAG)?;
+        tag.as_bytes().starts_with(b"\"").then(|| tag.clone())
+    }
+
+    fn too_long(&self) -> Attempt {
+        Attempt::fatal(Error::internal(format!(
+            "a file of {} is longer than {MAX_DOWNLOAD_BYTES} bytes",
+            self.place
+        )))
     }
 }
 
@@ -360,34 +422,40 @@ pub(crate) fn user_agent(settings: &Settings) -> Result<HeaderValue> {
         .map_err(|_| Error::invalid_argument(format!("option '{}' cannot be a header", options::USER_AGENT_ENTRY)))
 }
 
+/// The answer, if it is a success; `refusal` makes an error of any other.
+async fn accepted(
+    mut response: Response,
+    place: &str,
+    refusal: fn(StatusCode, &[u8], &str) -> Error,
+) -> Result<Response, Attempt> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    let retry_after = after.and_then(|value| retry_after(value, Timestamp::now()));
+    let body = body(&mut response, MAX_REFUSAL_BYTES).await.unwrap_or_default();
+    Err(Attempt {
+        failure: Failure::Status(status),
+        retry_after,
+        is_unresolved: false,
+        error: refusal(status, &body, place),
+    })
+}
+
 /// The body of an answer that is a success; `refusal` makes an error of any other.
 pub(crate) async fn accepted_body(
-    mut response: Response,
+    response: Response,
     place: &str,
     limit: usize,
     refusal: fn(StatusCode, &[u8], &str) -> Error,
 ) -> Result<Vec<u8>, Attempt> {
-    let status = response.status();
-    if !status.is_success() {
-        let after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok());
-        let retry_after = after.and_then(|value| retry_after(value, Timestamp::now()));
-        let body = body(&mut response, MAX_REFUSAL_BYTES).await.unwrap_or_default();
-        return Err(Attempt {
-            failure: Failure::Status(status),
-            retry_after,
-            is_unresolved: false,
-            error: refusal(status, &body, place),
-        });
-    }
+    let mut response = accepted(response, place, refusal).await?;
     body(&mut response, limit).await.map_err(|broken| match broken {
-        Broken::Transport(error) => {
-            let mut attempt = transport_failure(&error, place);
-            attempt.failure = Failure::Interrupted;
-            attempt
-        }
+        Broken::Transport(error) => interrupted(&error, place),
         Broken::TooLong => Attempt::fatal(Error::internal(format!(
             "the answer of {place} is longer than {limit} bytes"
         ))),
@@ -445,6 +513,14 @@ pub(crate) fn transport_failure(error: &reqwest::Error, place: &str) -> Attempt 
         retry_after: None,
         is_unresolved: error.is_dns(),
         error: Error::new(ErrorKind::Io, category, format!("{doing} {place}: {cause}")),
+    }
+}
+
+/// The answer had begun.
+fn interrupted(error: &reqwest::Error, place: &str) -> Attempt {
+    Attempt {
+        failure: Failure::Interrupted,
+        ..transport_failure(error, place)
     }
 }
 

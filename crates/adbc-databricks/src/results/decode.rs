@@ -1,72 +1,28 @@
-//! Bytes to batches: LZ4 frames, then an Arrow IPC stream.
+//! Bytes to batches: an Arrow IPC stream, after LZ4 frames where there are any.
 
-use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::MessageHeader;
 use arrow_ipc::reader::StreamDecoder;
 use arrow_schema::{ArrowError, SchemaRef};
-use lz4_flex::frame::FrameDecoder;
 
+use super::lz4::Frames;
+use super::plain::Plain;
 use crate::error::{Error, Result};
 use databricks_telemetry::ErrorCategory;
 
-/// The most that one chunk may grow to. Chunks are about 20 MiB.
-const MAX_PLAIN_BYTES: u64 = 4 << 30;
-
-/// Frames that a decoder must skip: magic `0x184D2A50` to `0x184D2A5F`, a length, that many bytes.
-const SKIPPABLE_MAGIC: u32 = 0x184D_2A50;
-
-/// Decompresses everything in `compressed`, which is let go of then: any number of LZ4 frames, empty ones among them.
-///
-/// Files of the real service are several frames in a row. A decoder that stops at the first end mark loses rows.
+/// Decompresses everything in `compressed`: any number of LZ4 frames.
 ///
 /// # Errors
 /// A frame is broken or cut off, or the result would be unreasonably large.
-pub(super) fn decompress(compressed: Vec<u8>) -> Result<Vec<u8>> {
-    let mut input = compressed.as_slice();
-    let mut plain = Vec::with_capacity(input.len().saturating_mul(3));
-    while !input.is_empty() {
-        if let Some(rest) = skip_padding(input)? {
-            input = rest;
-            continue;
-        }
-        let before = input.len();
-        let room = MAX_PLAIN_BYTES.saturating_sub(plain.len() as u64);
-        let mut frame = FrameDecoder::new(&mut input).take(room + 1);
-        let read = frame
-            .read_to_end(&mut plain)
-            .map_err(|error| broken(&error.to_string()))?;
-        if read as u64 > room {
-            return Err(broken("it is unreasonably large"));
-        }
-        if input.len() == before {
-            return Err(broken("it makes no progress"));
-        }
-    }
+pub(super) fn decompress(compressed: &[u8]) -> Result<Plain> {
+    let mut plain = Plain::with_room(compressed.len().saturating_mul(3));
+    let mut frames = Frames::default();
+    frames.push(compressed, &mut plain)?;
+    frames.finish()?;
     Ok(plain)
-}
-
-/// The input after a skippable frame or a superfluous end mark, if it begins with one.
-fn skip_padding(input: &[u8]) -> Result<Option<&[u8]>> {
-    let Some((head, rest)) = input.split_first_chunk::<4>() else {
-        return Err(broken("it is cut off"));
-    };
-    match u32::from_le_bytes(*head) {
-        0 => Ok(Some(rest)),
-        magic if magic & !0xF == SKIPPABLE_MAGIC => {
-            let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| broken("it is cut off"))?;
-            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-            rest.get(length..).map(Some).ok_or_else(|| broken("it is cut off"))
-        }
-        _ => Ok(None),
-    }
-}
-
-fn broken(reason: &str) -> Error {
-    Error::result_set(format!("a chunk's LZ4 data cannot be decompressed: {reason}"))
-        .with_category(ErrorCategory::DecompressionError)
 }
 
 /// An Arrow IPC stream that is read in one or several pieces.
@@ -87,14 +43,19 @@ impl IpcStream {
     ///
     /// # Errors
     /// The bytes are no Arrow IPC stream, or go on after its end.
-    pub(super) fn read(&mut self, piece: Vec<u8>) -> Result<Vec<RecordBatch>> {
-        let mut buffer = Buffer::from_vec(piece);
+    pub(super) fn read(&mut self, mut piece: Buffer) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
-        while !buffer.is_empty() {
-            match self.decoder.decode(&mut buffer) {
-                Ok(Some(batch)) => batches.push(batch),
-                Ok(None) => {}
-                Err(error) => return Err(malformed(&error)),
+        while !piece.is_empty() {
+            // The decoder checks what arrays hold, but asserts where messages say that their buffers are.
+            let decoded = catch_unwind(AssertUnwindSafe(|| self.decoder.decode(&mut piece)));
+            match decoded {
+                Ok(Ok(Some(batch))) => batches.push(batch),
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => return Err(malformed(&error)),
+                Err(_) => {
+                    self.decoder = StreamDecoder::new();
+                    return Err(Error::result_set("a chunk's Arrow data is malformed"));
+                }
             }
         }
         Ok(batches)
@@ -115,7 +76,7 @@ impl IpcStream {
 ///
 /// # Errors
 /// It is empty, malformed or cut off.
-pub(super) fn read_stream(bytes: Vec<u8>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+pub(super) fn read_stream(bytes: Buffer) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let mut stream = IpcStream::new();
     let batches = stream.read(bytes)?;
     if !stream.is_between_messages() {
@@ -164,39 +125,52 @@ fn malformed(error: &ArrowError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::sync::Arc;
 
     use arrow_array::Int64Array;
+    use arrow_ipc::writer::StreamWriter;
     use lz4_flex::frame::FrameEncoder;
+    use proptest::prelude::*;
 
     use super::*;
 
-    fn frame(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = FrameEncoder::new(Vec::new());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    #[test]
-    fn every_frame_is_read_and_empty_ones_do_not_end_the_input() {
-        let mut input = frame(b"one ");
-        input.extend(frame(b""));
-        input.extend(frame(b"two"));
-        input.extend([0; 8]);
-        input.extend([0x50, 0x2A, 0x4D, 0x18, 2, 0, 0, 0, 9, 9]);
-        input.extend(frame(b"!"));
-        assert_eq!(decompress(input).unwrap(), b"one two!");
-        assert_eq!(decompress(Vec::new()).unwrap(), b"");
+    fn stream() -> Vec<u8> {
+        let column = Arc::new(Int64Array::from_iter_values(0..100)) as arrow_array::ArrayRef;
+        let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
+        let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap()
     }
 
     #[test]
     fn broken_frames_are_errors() {
-        let good = frame(&[7; 1000]);
+        let mut encoder = FrameEncoder::new(Vec::new());
+        std::io::Write::write_all(&mut encoder, &[7; 1000]).unwrap();
+        let good = encoder.finish().unwrap();
+        assert_eq!(decompress(&good).unwrap().filled(), [7; 1000]);
         for cut in [1, 3, 5, 12] {
-            assert!(decompress(good[..cut].to_vec()).is_err(), "{cut}");
+            assert!(decompress(&good[..cut]).is_err(), "{cut}");
         }
-        assert!(decompress(b"no frame at all".to_vec()).is_err());
+        assert!(decompress(b"no frame at all").is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn a_damaged_stream_is_at_most_an_error(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = stream();
+            for (place, byte) in damage {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            bytes.truncate(cut.index(2 * bytes.len()) + 1);
+            let _ = begins_with_schema(&bytes);
+            let _ = read_stream(Buffer::from_vec(bytes));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use activity::{Activity, Parent};
 use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -74,7 +75,7 @@ impl Inline {
         let sent = self.manifest.arrow_schema.as_deref().filter(|_| !self.json);
         let schema = sent.and_then(|sent| {
             let mut stream = IpcStream::new();
-            stream.read(STANDARD.decode(sent).ok()?).ok()?;
+            stream.read(STANDARD.decode(sent).ok()?.into()).ok()?;
             stream.schema()
         });
         match schema {
@@ -187,10 +188,10 @@ impl Decoder {
         let bytes = STANDARD
             .decode(attachment)
             .map_err(|_| Error::result_set("an attachment of the result is not base64"))?;
-        let bytes = if self.compressed {
-            decode::decompress(bytes)?
+        let bytes: Buffer = if self.compressed {
+            decode::decompress(&bytes)?.into_buffer()
         } else {
-            bytes
+            bytes.into()
         };
         let starts = self
             .stream

@@ -8,6 +8,8 @@ mod cloudfetch;
 mod decode;
 mod inline;
 mod json;
+mod lz4;
+mod plain;
 pub(crate) mod reader;
 mod shape;
 

@@ -11,12 +11,14 @@ use databricks_telemetry::{ErrorCategory, operations, tags};
 use reqwest::StatusCode;
 
 use super::Context;
+use super::intake::Intake;
 use super::links::Link;
 use super::window::Reservation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::http::retry::{Failure, Repeat, jitter};
 use crate::observe;
+use crate::results::plain::Plain;
 use crate::results::{decode, json};
 
 /// How often a chunk that arrived broken is downloaded again.
@@ -48,6 +50,7 @@ pub(super) async fn chunk(
 }
 
 async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: Reservation) -> Result<Downloaded> {
+    let mut intake = Intake::new(context.compressed);
     // The link is got before there is a slot for the download: that is the prefetching.
     context.links.link(index, None).await?;
     let _slot = context.slots.acquire().await.map_err(|_| Error::cancelled())?;
@@ -57,8 +60,9 @@ async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: 
     loop {
         let link = context.links.link(index, refused).await?;
         let generation = link.generation;
-        let (failure, error, retry_after) = match attempt(context, index, link, rows, &mut reservation).await {
+        let (failure, error, retry_after) = match attempt(context, index, link, rows, &mut intake).await {
             Ok((schema, batches)) => {
+                reservation.settle(intake.plain_bytes, intake.plain_bytes);
                 return Ok(Downloaded {
                     index,
                     schema,
@@ -68,6 +72,8 @@ async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: 
             }
             Err(Trouble::Http(attempt)) => (attempt.failure, attempt.error, attempt.retry_after),
             Err(Trouble::Broken(error)) => {
+                // What is broken must not be continued.
+                intake = Intake::new(context.compressed);
                 broken += 1;
                 if broken > MAX_BROKEN_ARRIVALS {
                     return Err(error.context(format_args!("chunk {index} of the result")));
@@ -101,9 +107,10 @@ async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: 
     }
 }
 
-enum Trouble {
+/// What went wrong with one try.
+pub(super) enum Trouble {
     Http(Attempt),
-    /// The download looked complete and is not what it should be.
+    /// What came is not what it should be.
     Broken(Error),
 }
 
@@ -112,19 +119,19 @@ async fn attempt(
     index: u64,
     link: Link,
     rows: Option<u64>,
-    reservation: &mut Reservation,
+    intake: &mut Intake,
 ) -> Result<(SchemaRef, Vec<RecordBatch>), Trouble> {
     let rows = Some(link.row_count).filter(|rows| *rows > 0).or(rows);
-    let bytes = download(context, index, link).await.map_err(Trouble::Http)?;
-    let downloaded_bytes = bytes.len() as u64;
-    let compressed = context.compressed;
+    download(context, index, link, intake).await?;
+    let decompression = intake.decompression;
+    let plain = intake.take();
     let cells = context.cells.clone();
     let mut child = context.parent.child(&operations::RESULTS_DECODE);
     child.set(tags::CHUNK_INDEX, index as i64);
     let permit = context.run.session().background().permit();
     let decoded = tokio::task::spawn_blocking(move || {
-        let decoded = decode(index, bytes, compressed, cells.as_ref(), rows);
-        child.set(tags::RESULT_DECODE_TIME, child.elapsed());
+        let decoded = decode(index, plain, cells.as_ref(), rows);
+        child.set(tags::RESULT_DECODE_TIME, child.elapsed() + decompression);
         observe::end(child, &decoded);
         // A decoding cannot be aborted: closing the session waits for it, so that its record is complete.
         drop(permit);
@@ -132,29 +139,24 @@ async fn attempt(
     });
     let decoded = decoded.await;
     let decoded = decoded.unwrap_or_else(|_| Err(Error::internal("the decoder ended without an answer")));
-    let (plain_bytes, schema, batches) = decoded.map_err(Trouble::Broken)?;
-    let peak = if compressed {
-        downloaded_bytes + plain_bytes
-    } else {
-        plain_bytes
-    };
-    reservation.settle(peak, plain_bytes);
-    Ok((schema, batches))
+    decoded.map_err(Trouble::Broken)
 }
 
-async fn download(context: &Context, index: u64, link: Link) -> Result<Vec<u8>, Attempt> {
+async fn download(context: &Context, index: u64, link: Link, intake: &mut Intake) -> Result<(), Trouble> {
     let mut child = context.parent.child(&operations::CLOUDFETCH_DOWNLOAD);
     child.set(tags::CHUNK_INDEX, index as i64);
-    let outcome = context.run.client().download(link.url, link.headers).await;
+    let before = intake.decompression;
+    let outcome = intake.receive(context, link).await;
     match &outcome {
-        Ok(bytes) => {
-            let took = child.elapsed();
-            child.set(tags::RESULT_BYTES_DOWNLOADED, ByteCount(bytes.len() as u64));
+        Ok(()) => {
+            let took = child.elapsed().saturating_sub(intake.decompression - before);
+            child.set(tags::RESULT_BYTES_DOWNLOADED, ByteCount(intake.received_bytes));
             child.set(tags::CHUNK_INITIAL_LATENCY, took);
             child.set(tags::CHUNK_SLOWEST_LATENCY, took);
             child.set(tags::CHUNK_DOWNLOAD_TIME, took);
         }
-        Err(attempt) => observe::fail(&mut child, &attempt.error),
+        Err(Trouble::Http(attempt)) => observe::fail(&mut child, &attempt.error),
+        Err(Trouble::Broken(error)) => observe::fail(&mut child, error),
     }
     child.end();
     outcome
@@ -162,22 +164,13 @@ async fn download(context: &Context, index: u64, link: Link) -> Result<Vec<u8>, 
 
 fn decode(
     index: u64,
-    bytes: Vec<u8>,
-    compressed: bool,
+    plain: Plain,
     cells: Option<&SchemaRef>,
     rows: Option<u64>,
-) -> Result<(u64, SchemaRef, Vec<RecordBatch>)> {
-    if bytes.is_empty() {
-        return Err(Error::result_set("the file is empty").with_category(ErrorCategory::ChunkDownloadError));
-    }
-    let bytes = match compressed {
-        true => decode::decompress(bytes)?,
-        false => bytes,
-    };
-    let plain_bytes = bytes.len() as u64;
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let (schema, mut batches) = match cells {
-        Some(schema) => (Arc::clone(schema), vec![json::decode_file(schema, &bytes)?]),
-        None => decode::read_stream(bytes)?,
+        Some(schema) => (Arc::clone(schema), vec![json::decode_file(schema, plain.filled())?]),
+        None => decode::read_stream(plain.into_buffer())?,
     };
     if let Some(promised) = rows {
         let found: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
@@ -189,7 +182,7 @@ fn decode(
         }
         decode::truncate(&mut batches, promised);
     }
-    Ok((plain_bytes, schema, batches))
+    Ok((schema, batches))
 }
 
 fn storage_error(index: u64, error: &Error, tries: &str) -> Error {

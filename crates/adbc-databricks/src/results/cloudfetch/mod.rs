@@ -1,10 +1,11 @@
 //! Results behind signed links to cloud storage.
 //!
 //! One task per result claims memory for the chunks in order and starts their downloads; a chunk goes to the reader when it
-//! and all before it are there. [`links`] gets and renews links, [`window`] bounds what is in flight, [`download`] turns a
-//! link into batches.
+//! and all before it are there. [`links`] gets and renews links, [`window`] bounds what is in flight, [`intake`] takes a file
+//! in, [`download`] turns a link into batches and makes every second try.
 
 mod download;
+mod intake;
 mod links;
 pub(crate) mod window;
 
@@ -17,6 +18,7 @@ use databricks_wire::sea::{Compression, Manifest, ResultData};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::plain::Pool;
 use super::shape::Shape;
 use super::{Chunk, FetchLimits, Promise, Sink};
 use crate::error::{Error, Result};
@@ -38,6 +40,7 @@ struct Context {
     links: Links,
     /// Limits the downloads and decodings at a time.
     slots: Semaphore,
+    buffers: Arc<Pool>,
     compressed: bool,
     /// What the files' cells are, when they are rows of JSON and not Arrow streams.
     cells: Option<SchemaRef>,
@@ -66,6 +69,7 @@ pub(super) async fn fetch(
         parent,
         run,
         slots: Semaphore::new(limits.parallel_downloads),
+        buffers: Pool::new(usize::try_from(limits.memory_budget_bytes).unwrap_or(usize::MAX)),
         compressed: manifest.result_compression == Some(Compression::Lz4Frame),
         cells,
         max_link_refreshes: limits.max_link_refreshes,

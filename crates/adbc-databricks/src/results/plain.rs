@@ -1,0 +1,176 @@
+//! Buffers for decompressed chunks, which are used again when the caller has let go of their batches.
+//!
+//! A chunk is some 20 MiB, and the operating system gives fresh memory page by page: without a second use that takes as long
+//! as decompressing does.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use arrow_buffer::Buffer;
+use bytes::Bytes;
+
+/// The buffers of one result.
+#[derive(Debug)]
+pub(super) struct Pool {
+    /// How many bytes buffers may have, lent ones and waiting ones together, for a returned one to wait for its next use.
+    /// Beyond that it is given back to the system.
+    limit: usize,
+    shelf: Mutex<Shelf>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    idle: Vec<Vec<u8>>,
+    /// The bytes of all buffers, lent or idle.
+    bytes: usize,
+    /// The most that a buffer was filled with.
+    usual_bytes: usize,
+}
+
+impl Pool {
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            shelf: Mutex::default(),
+        })
+    }
+
+    /// A buffer that was used before, or a new one: with room for what the others had in them, else for `guess` bytes.
+    pub(super) fn take(self: &Arc<Self>, guess: usize) -> Plain {
+        let mut shelf = self.lock();
+        let bytes = shelf.idle.pop().unwrap_or_else(|| {
+            let room = match shelf.usual_bytes {
+                0 => guess,
+                usual => usual + usual / 16,
+            };
+            shelf.bytes += room;
+            vec![0; room]
+        });
+        Plain {
+            lent_bytes: bytes.len(),
+            bytes,
+            filled: 0,
+            pool: Arc::downgrade(self),
+        }
+    }
+
+    fn put(&self, lent_bytes: usize, bytes: Vec<u8>, filled: usize) {
+        let mut shelf = self.lock();
+        shelf.usual_bytes = shelf.usual_bytes.max(filled);
+        shelf.bytes = shelf.bytes.saturating_sub(lent_bytes) + bytes.len();
+        if shelf.bytes <= self.limit {
+            shelf.idle.push(bytes);
+        } else {
+            shelf.bytes -= bytes.len();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A buffer that is filled from its beginning.
+#[derive(Debug, Default)]
+pub(super) struct Plain {
+    /// All of it may be written; what is beyond `filled` means nothing.
+    bytes: Vec<u8>,
+    filled: usize,
+    /// How large it was when the pool lent it.
+    lent_bytes: usize,
+    pool: Weak<Pool>,
+}
+
+impl Plain {
+    /// A buffer of no pool.
+    pub(super) fn with_room(bytes: usize) -> Self {
+        Self {
+            bytes: vec![0; bytes],
+            filled: 0,
+            lent_bytes: 0,
+            pool: Weak::new(),
+        }
+    }
+
+    pub(super) fn filled(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+
+    /// What is filled, and the next `bytes` bytes to write to. Grows if need be.
+    pub(super) fn room(&mut self, bytes: usize) -> (&[u8], &mut [u8]) {
+        let end = self.filled + bytes;
+        if end > self.bytes.len() {
+            let grown = self.bytes.len() + self.bytes.len() / 2;
+            self.bytes.resize(end.max(grown), 0);
+        }
+        let (before, after) = self.bytes.split_at_mut(self.filled);
+        (before, &mut after[..bytes])
+    }
+
+    /// Declares the next `bytes` bytes filled.
+    pub(super) fn fill(&mut self, bytes: usize) {
+        self.filled = self.bytes.len().min(self.filled + bytes);
+    }
+
+    /// Appends a copy.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        self.room(bytes.len()).1.copy_from_slice(bytes);
+        self.fill(bytes.len());
+    }
+
+    /// The filled part, without a copy. The buffer goes back to its pool when the last slice of it is dropped.
+    pub(super) fn into_buffer(self) -> Buffer {
+        Bytes::from_owner(self).into()
+    }
+}
+
+impl AsRef<[u8]> for Plain {
+    fn as_ref(&self) -> &[u8] {
+        self.filled()
+    }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.put(self.lent_bytes, std::mem::take(&mut self.bytes), self.filled);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_used_again_when_its_last_slice_is_gone() {
+        let pool = Pool::new(4 << 20);
+        let mut first = pool.take(2 << 20);
+        first.extend(b"some rows");
+        let place = first.filled().as_ptr();
+        let slice = {
+            let whole = first.into_buffer();
+            whole.slice_with_length(5, 4)
+        };
+        let second = pool.take(2 << 20);
+        assert_ne!(second.bytes.as_ptr(), place, "it is still in use");
+        assert_eq!(slice.as_slice(), b"rows");
+        drop(slice);
+        assert_eq!(pool.take(0).bytes.as_ptr(), place);
+    }
+
+    #[test]
+    fn a_pool_keeps_no_more_than_its_limit_and_buffers_outlive_it() {
+        let pool = Pool::new(3 << 20);
+        let (first, second) = (pool.take(2 << 20), pool.take(2 << 20));
+        drop((first, second));
+        assert_eq!((pool.lock().idle.len(), pool.lock().bytes), (1, 2 << 20));
+        let mut grown = pool.take(0);
+        grown.room(4 << 20);
+        drop(grown);
+        assert_eq!((pool.lock().idle.len(), pool.lock().bytes), (0, 0));
+        let mut last = pool.take(0);
+        last.extend(b"kept");
+        drop(pool);
+        assert_eq!(last.into_buffer().as_slice(), b"kept");
+    }
+}

@@ -20,7 +20,7 @@ use crate::parameters;
 use crate::results::reader::Concatenated;
 use crate::sea::execute::Submission;
 use crate::sea::session::OpenSession;
-use crate::sea::statement::{Answer, Outcome, perform};
+use crate::sea::statement::{Answer, Outcome, perform, query};
 use crate::sql::{self, Kind};
 
 /// A SQL text, its parameters, and its executions.
@@ -125,8 +125,8 @@ impl Statement {
         let _calling = cancel.call();
         if self.bound.is_none() {
             let submission = self.submission()?;
-            let outcome = perform(&self.session, &self.settings, submission, Purpose::QUERY, &cancel)?;
-            return Ok(match outcome.answer()? {
+            let answer = query(&self.session, &self.settings, submission, Purpose::QUERY, &cancel)?;
+            return Ok(match answer {
                 Answer::Rows(reader) => {
                     let rows = reader.promised_rows();
                     (Box::new(reader), rows)

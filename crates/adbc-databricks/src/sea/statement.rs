@@ -45,6 +45,41 @@ pub(crate) fn perform(
     cancel: &CancelHandle,
 ) -> Result<Outcome> {
     open.session().check_process()?;
+    runtime::wait(begin(open, settings, submission, purpose, cancel))
+}
+
+/// Executes a statement and opens its result, with one wait for both.
+///
+/// # Errors
+/// As [`execute`] and [`Outcome::answer`].
+///
+/// # Blocking
+/// Until the first chunk of the result is here.
+pub(crate) fn query(
+    open: &Arc<OpenSession>,
+    settings: &Settings,
+    submission: Submission,
+    purpose: Purpose,
+    cancel: &CancelHandle,
+) -> Result<Answer> {
+    open.session().check_process()?;
+    let executed = begin(open, settings, submission, purpose, cancel);
+    let (counts, reader) = runtime::wait(async move {
+        let outcome = executed.await?;
+        let counts = outcome.counts();
+        Ok((counts, outcome.opened().await?))
+    })?;
+    Answer::read(counts, reader)
+}
+
+/// The execution, which is cancelled by `cancel` from now on.
+fn begin(
+    open: &Arc<OpenSession>,
+    settings: &Settings,
+    submission: Submission,
+    purpose: Purpose,
+    cancel: &CancelHandle,
+) -> impl Future<Output = Result<Outcome>> + Send + use<> {
     let open = Arc::clone(open);
     let trace = observe::trace_parent(settings);
     let mut root = observe::statement(open.session().lease(), purpose, trace);
@@ -52,7 +87,7 @@ pub(crate) fn perform(
     let run = Run::new(Arc::clone(open.session()), root.context().or(trace));
     cancel.track(&run);
     let limits = FetchLimits::new(settings);
-    runtime::wait(async move {
+    async move {
         match execute(&run, submission, &root.parent_handle()).await {
             Ok(answer) => {
                 root.set(tags::RESULT_READY_LATENCY, root.elapsed());
@@ -70,7 +105,7 @@ pub(crate) fn perform(
                 Err(error)
             }
         }
-    })
+    }
 }
 
 /// Notes what a call took and how it ended, as the call returns.
@@ -91,6 +126,10 @@ impl Outcome {
     /// # Blocking
     /// Until the first chunk is here.
     pub(crate) fn open(self) -> Result<ResultReader> {
+        runtime::wait(self.opened())
+    }
+
+    async fn opened(self) -> Result<ResultReader> {
         let Self {
             mut root,
             run,
@@ -98,24 +137,22 @@ impl Outcome {
             limits,
             open,
         } = self;
-        runtime::wait(async move {
-            let opened = tokio::select! {
-                opened = results::open(Arc::clone(&run), answer, limits, &mut root) => opened,
-                error = run.stop_requested() => Err(error),
-            };
-            match opened {
-                Ok(opened) => {
-                    conclude(&mut root, &run, None);
-                    Ok(ResultReader::new(root, run, opened, open))
-                }
-                Err(error) => {
-                    let error = error.with_statement_id(run.statement_id());
-                    run.abandon();
-                    conclude(&mut root, &run, Some(&error));
-                    Err(error)
-                }
+        let opened = tokio::select! {
+            opened = results::open(Arc::clone(&run), answer, limits, &mut root) => opened,
+            error = run.stop_requested() => Err(error),
+        };
+        match opened {
+            Ok(opened) => {
+                conclude(&mut root, &run, None);
+                Ok(ResultReader::new(root, run, opened, open))
             }
-        })
+            Err(error) => {
+                let error = error.with_statement_id(run.statement_id());
+                run.abandon();
+                conclude(&mut root, &run, Some(&error));
+                Err(error)
+            }
+        }
     }
 
     /// Opens the result, and reads it too if it only says how many rows the statement changed.
@@ -126,27 +163,18 @@ impl Outcome {
     /// # Blocking
     /// As [`Outcome::open`].
     pub(crate) fn answer(self) -> Result<Answer> {
-        let told = self.answer.status.num_modified_rows;
-        let place = self.place_of_counts();
+        let counts = self.counts();
+        Answer::read(counts, self.open()?)
+    }
+
+    fn counts(&self) -> Counts {
         // A statement that changes rows answers with one row or none. A query may have a column of this name, and many rows.
         let manifest = self.answer.manifest.as_ref();
-        let brief = manifest.is_none_or(|manifest| manifest.total_row_count.is_some_and(|rows| rows <= 1));
-        let reader = self.open()?;
-        if !brief || (told.is_none() && place.is_none()) {
-            return Ok(Answer::Rows(reader));
+        Counts {
+            told: self.answer.status.num_modified_rows,
+            place: self.place_of_counts(),
+            is_brief: manifest.is_none_or(|manifest| manifest.total_row_count.is_some_and(|rows| rows <= 1)),
         }
-        let schema = reader.schema();
-        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(Error::out_of)?;
-        let changed = match (told, place) {
-            (Some(told), _) => told,
-            (None, Some(index)) => sum(&batches, index)?,
-            (None, None) => 0,
-        };
-        Ok(Answer::Changed {
-            schema,
-            batches,
-            changed,
-        })
     }
 
     /// How many rows the statement changed: what the status says, else the sum of the result's `num_affected_rows`.
@@ -185,6 +213,35 @@ pub(crate) enum Answer {
         /// How many in all.
         changed: i64,
     },
+}
+
+/// What the server's answer says about changed rows, before its result is read.
+struct Counts {
+    told: Option<i64>,
+    /// The column of the result that counts them.
+    place: Option<usize>,
+    is_brief: bool,
+}
+
+impl Answer {
+    fn read(counts: Counts, reader: ResultReader) -> Result<Self> {
+        let Counts { told, place, is_brief } = counts;
+        if !is_brief || (told.is_none() && place.is_none()) {
+            return Ok(Self::Rows(reader));
+        }
+        let schema = reader.schema();
+        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(Error::out_of)?;
+        let changed = match (told, place) {
+            (Some(told), _) => told,
+            (None, Some(index)) => sum(&batches, index)?,
+            (None, None) => 0,
+        };
+        Ok(Self::Changed {
+            schema,
+            batches,
+            changed,
+        })
+    }
 }
 
 fn sum(batches: &[RecordBatch], index: usize) -> Result<i64> {

@@ -37,6 +37,8 @@ mod connection;
 mod database;
 mod driver;
 mod error;
+#[doc(hidden)]
+pub mod hostile;
 mod http;
 mod info;
 mod metadata;

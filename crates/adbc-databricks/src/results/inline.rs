@@ -9,7 +9,7 @@ use arrow_schema::SchemaRef;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use databricks_telemetry::{operations, tags};
-use databricks_wire::sea::{self, Manifest, ResultData};
+use databricks_wire::sea::{self, Compression, Manifest, ResultData};
 use reqwest::Method;
 
 use super::decode::{self, IpcStream};
@@ -224,4 +224,11 @@ impl Decoder {
         self.shape
             .ok_or_else(|| Error::result_set("the result holds no Arrow data"))
     }
+}
+
+/// Whether a result that is in one answer can be decoded.
+pub(super) fn accepts(manifest: &Manifest, data: &ResultData) -> bool {
+    let compressed = manifest.result_compression == Some(Compression::Lz4Frame);
+    let mut decoder = Decoder::new(compressed, data.data_array.is_some());
+    decoder.decode(manifest, data).and_then(|_| decoder.finish()).is_ok()
 }

@@ -262,3 +262,25 @@ where
         .unwrap_or_else(|_| Err(Error::result_set("the result ended without a schema")))?;
     Ok((schema, Feed::Live(received)))
 }
+
+/// Whether a file of a result can be decoded.
+pub(crate) fn accepts_file(file: &[u8], is_compressed: bool) -> bool {
+    let plain = match is_compressed {
+        true => decode::decompress(file).map(plain::Plain::into_buffer),
+        false => Ok(file.into()),
+    };
+    plain.and_then(decode::read_stream).is_ok()
+}
+
+/// Whether an answer's result can be decoded, as far as it is in the answer.
+pub(crate) fn accepts_answer(answer: &StatementResponse) -> bool {
+    let (Some(manifest), Some(data)) = (&answer.manifest, &answer.result) else {
+        return false;
+    };
+    inline::accepts(manifest, data)
+}
+
+/// Whether all links of an answer can be used.
+pub(crate) fn accepts_links(answer: ResultData) -> bool {
+    cloudfetch::accepts(answer)
+}

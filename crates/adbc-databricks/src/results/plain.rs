@@ -163,11 +163,15 @@ mod tests {
         let pool = Pool::new(3 << 20);
         let (first, second) = (pool.take(2 << 20), pool.take(2 << 20));
         drop((first, second));
-        assert_eq!((pool.lock().idle.len(), pool.lock().bytes), (1, 2 << 20));
+        let shelf = |pool: &Pool| {
+            let shelf = pool.lock();
+            (shelf.idle.len(), shelf.bytes)
+        };
+        assert_eq!(shelf(&pool), (1, 2 << 20));
         let mut grown = pool.take(0);
         grown.room(4 << 20);
         drop(grown);
-        assert_eq!((pool.lock().idle.len(), pool.lock().bytes), (0, 0));
+        assert_eq!(shelf(&pool), (0, 0));
         let mut last = pool.take(0);
         last.extend(b"kept");
         drop(pool);

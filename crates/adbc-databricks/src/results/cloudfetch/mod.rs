@@ -176,3 +176,8 @@ impl Drop for Task {
         self.0.abort();
     }
 }
+
+/// Whether all links of an answer can be read.
+pub(super) fn accepts(answer: ResultData) -> bool {
+    links::accepts(answer)
+}

@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::state::locked;
 
 mod text;
@@ -14,7 +16,7 @@ pub use text::FaultError;
 /// `path_prefix` is compared with the request's path (without the query); a prefix that starts with a method and a
 /// blank (`"POST /api/2.0/sql/statements"`) is compared with both. Every fault ends by itself after `times` requests.
 /// When several match, all latencies apply, then the oldest other fault decides; a request that meets one is not
-/// carried out. [`Fault::TELEMETRY`] and [`Fault::FLAGS`] are the prefixes for what belongs to telemetry and to nothing
+/// carried out, unless the fault says so. [`Fault::TELEMETRY`] and [`Fault::FLAGS`] are the prefixes for what belongs to telemetry and to nothing
 /// else.
 ///
 /// A fault can be written as text, as `dbsql serve --fault` takes it: see [`Fault::from_str`](std::str::FromStr).
@@ -62,6 +64,45 @@ pub enum Fault {
         /// How many requests.
         times: u32,
     },
+    /// Answers with this status and body instead of carrying the request out: a file of another result, an error of some
+    /// megabytes.
+    Answer {
+        /// Which requests.
+        path_prefix: String,
+        /// The HTTP status, 200 to 599; anything else is taken as 500.
+        status: u16,
+        /// The body, as it is sent.
+        body: Bytes,
+        /// How many requests.
+        times: u32,
+    },
+    /// Carries the request out, and closes the connection in the middle of the answer.
+    Cut {
+        /// Which requests.
+        path_prefix: String,
+        /// How many bytes of the body are sent; the `Content-Length` stays what it was.
+        after_bytes: u64,
+        /// How many requests.
+        times: u32,
+    },
+    /// Carries the request out, and damages the first bytes of the answer's body.
+    Corrupt {
+        /// Which requests.
+        path_prefix: String,
+        /// How many requests.
+        times: u32,
+    },
+    /// Carries the request out, and sends the body in small pieces.
+    Drip {
+        /// Which requests.
+        path_prefix: String,
+        /// The size of a piece; at least 1.
+        piece_bytes: usize,
+        /// The pause before each.
+        pause: Duration,
+        /// How many requests.
+        times: u32,
+    },
 }
 
 impl Fault {
@@ -76,7 +117,11 @@ impl Fault {
             | Self::Latency { path_prefix, .. }
             | Self::Drop { path_prefix, .. }
             | Self::Hang { path_prefix, .. }
-            | Self::Garbage { path_prefix, .. } => path_prefix,
+            | Self::Garbage { path_prefix, .. }
+            | Self::Answer { path_prefix, .. }
+            | Self::Cut { path_prefix, .. }
+            | Self::Corrupt { path_prefix, .. }
+            | Self::Drip { path_prefix, .. } => path_prefix,
         }
     }
 
@@ -86,7 +131,11 @@ impl Fault {
             | Self::Latency { times, .. }
             | Self::Drop { times, .. }
             | Self::Hang { times, .. }
-            | Self::Garbage { times, .. } => times,
+            | Self::Garbage { times, .. }
+            | Self::Answer { times, .. }
+            | Self::Cut { times, .. }
+            | Self::Corrupt { times, .. }
+            | Self::Drip { times, .. } => times,
         }
     }
 
@@ -103,6 +152,15 @@ impl Fault {
 pub(crate) struct Verdict {
     pub(crate) delay: Duration,
     pub(crate) instead: Option<Instead>,
+    pub(crate) alteration: Option<Alteration>,
+}
+
+/// What happens to the answer of a request that was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alteration {
+    Cut { after_bytes: u64 },
+    Corrupt,
+    Drip { piece_bytes: usize, pause: Duration },
 }
 
 /// What happens instead of carrying a request out.
@@ -112,6 +170,7 @@ pub(crate) enum Instead {
     Drop,
     Hang,
     Garbage,
+    Body { status: u16, body: Bytes },
 }
 
 /// The faults that are still to be met, oldest first.
@@ -139,7 +198,25 @@ impl Faults {
             }
             match fault {
                 Fault::Latency { delay, .. } => verdict.delay += *delay,
-                _ if verdict.instead.is_some() => return true,
+                _ if verdict.instead.is_some() || verdict.alteration.is_some() => return true,
+                Fault::Answer { status, body, .. } => {
+                    verdict.instead = Some(Instead::Body {
+                        status: *status,
+                        body: body.clone(),
+                    });
+                }
+                Fault::Cut { after_bytes, .. } => {
+                    verdict.alteration = Some(Alteration::Cut {
+                        after_bytes: *after_bytes,
+                    });
+                }
+                Fault::Corrupt { .. } => verdict.alteration = Some(Alteration::Corrupt),
+                Fault::Drip { piece_bytes, pause, .. } => {
+                    verdict.alteration = Some(Alteration::Drip {
+                        piece_bytes: *piece_bytes,
+                        pause: *pause,
+                    });
+                }
                 Fault::Status {
                     status, retry_after, ..
                 } => {

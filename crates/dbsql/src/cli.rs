@@ -132,7 +132,8 @@ pub(crate) struct ServeArgs {
 
     /// Make requests fail, to see what a client does: `telemetry=hang`, `telemetry=status:429:30`, `flags=garbage`,
     /// `GET /results/=delay:200ms*3`. WHERE is `telemetry`, `flags` or a path prefix; WHAT is `status:CODE[:RETRY_AFTER]`,
-    /// `delay:DURATION`, `drop`, `hang` or `garbage`; `*TIMES` ends it. May be given several times.
+    /// `delay:DURATION`, `drop`, `hang`, `garbage`, `huge:CODE:BYTES`, `cut:BYTES`, `corrupt` or `drip:BYTES:DURATION`;
+    /// `*TIMES` ends it. May be given several times.
     #[arg(long = "fault", value_name = "WHERE=WHAT")]
     pub(crate) faults: Vec<Fault>,
 }

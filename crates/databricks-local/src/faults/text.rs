@@ -4,7 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Fault;
+
+/// The longest message of a huge error.
+const MAX_HUGE_BYTES: usize = 1 << 30;
 
 /// Reads `WHERE=WHAT[*TIMES]`.
 ///
@@ -17,6 +22,10 @@ use super::Fault;
 /// | `drop` | the connection is closed without an answer |
 /// | `hang` | no answer ever |
 /// | `garbage` | status 200 and a body that nobody can read |
+/// | `huge:CODE:BYTES` | an error status whose message has this many bytes |
+/// | `cut:BYTES` | carried out, but the connection is closed after this much of the body |
+/// | `corrupt` | carried out, but the body's first bytes are damaged |
+/// | `drip:BYTES:DURATION` | carried out, but the body comes in pieces of this size with pauses |
 ///
 /// Without `*TIMES` the fault never ends.
 ///
@@ -50,7 +59,8 @@ impl fmt::Display for FaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "a fault is WHERE=WHAT[*TIMES]: WHERE is telemetry, flags or a path prefix such as \"GET /results/\"; WHAT is \
-             status:CODE[:RETRY_AFTER_SECONDS], delay:DURATION (200ms, 5s), drop, hang or garbage",
+             status:CODE[:RETRY_AFTER_SECONDS], delay:DURATION (200ms, 5s), drop, hang, garbage, huge:CODE:BYTES, cut:BYTES, \
+             corrupt or drip:BYTES:DURATION",
         )
     }
 }
@@ -88,9 +98,33 @@ fn read(text: &str) -> Option<Fault> {
         ("drop", None, None) => Fault::Drop { path_prefix, times },
         ("hang", None, None) => Fault::Hang { path_prefix, times },
         ("garbage", None, None) => Fault::Garbage { path_prefix, times },
+        ("huge", Some(status), Some(bytes)) => Fault::Answer {
+            path_prefix,
+            status: status.parse().ok().filter(|status| (400..600).contains(status))?,
+            body: huge(bytes.parse().ok().filter(|bytes| *bytes <= MAX_HUGE_BYTES)?),
+            times,
+        },
+        ("cut", Some(after), None) => Fault::Cut {
+            path_prefix,
+            after_bytes: after.parse().ok()?,
+            times,
+        },
+        ("corrupt", None, None) => Fault::Corrupt { path_prefix, times },
+        ("drip", Some(bytes), Some(pause)) => Fault::Drip {
+            path_prefix,
+            piece_bytes: bytes.parse().ok().filter(|bytes| *bytes > 0)?,
+            pause: duration(pause)?,
+            times,
+        },
         _ => return None,
     };
     parts.next().is_none().then_some(fault)
+}
+
+/// An error whose message has this many bytes.
+fn huge(bytes: usize) -> Bytes {
+    let message = "x".repeat(bytes);
+    format!("{{\"error_code\":\"INTERNAL_ERROR\",\"message\":\"{message}\"}}").into()
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -132,7 +166,30 @@ mod tests {
                 times: u32::MAX
             })
         );
+        assert_eq!(
+            read("GET /results/=cut:1000*2"),
+            Ok(Fault::Cut {
+                path_prefix: "GET /results/".to_owned(),
+                after_bytes: 1000,
+                times: 2
+            })
+        );
+        assert_eq!(
+            read("GET /results/=drip:64:5ms*1"),
+            Ok(Fault::Drip {
+                path_prefix: "GET /results/".to_owned(),
+                piece_bytes: 64,
+                pause: Duration::from_millis(5),
+                times: 1
+            })
+        );
         for text in [
+            "GET /=drip:0:5ms",
+            "GET /=drip:1",
+            "GET /=cut",
+            "GET /=corrupt:1",
+            "GET /=huge:200:5",
+            "GET /=huge:500",
             "",
             "telemetry",
             "telemetry=",

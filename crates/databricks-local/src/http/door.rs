@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+use super::alter::alter;
 use super::reply::{Refusal, with_type};
 use super::{Authorised, BaseUrl, files, is_readable, volumes};
 use crate::faults::{Instead, Verdict};
@@ -50,7 +51,11 @@ pub(crate) async fn answer(
 ) -> Result<Response, Dropped> {
     let mut record = describe(&state, &request);
     let (request, rest) = read(request).await;
-    let Verdict { delay, instead } = state.faults.meet(&record.method, &record.path);
+    let Verdict {
+        delay,
+        instead,
+        alteration,
+    } = state.faults.meet(&record.method, &record.path);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -58,6 +63,13 @@ pub(crate) async fn answer(
         Some(Instead::Drop) => Err(Dropped),
         Some(Instead::Hang) => std::future::pending().await,
         Some(Instead::Garbage) => Ok(with_type(StatusCode::OK, "application/json", GARBAGE)),
+        Some(Instead::Body { status, body }) => {
+            let status = StatusCode::from_u16(status)
+                .ok()
+                .filter(|status| !status.is_informational())
+                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Ok(with_type(status, "application/octet-stream", body))
+        }
         Some(Instead::Answer { status, retry_after }) => {
             let status = StatusCode::from_u16(status)
                 .ok()
@@ -95,6 +107,10 @@ pub(crate) async fn answer(
         rest.drain().await;
     }
 
+    let result = match (result, alteration) {
+        (Ok(response), Some(alteration)) => Ok(alter(response, alteration).await),
+        (result, _) => result,
+    };
     record.status = result.as_ref().map_or(0, |response| response.status().as_u16());
     record.answered_at_ms = Timestamp::now().as_millisecond();
     state.requests.push(record);

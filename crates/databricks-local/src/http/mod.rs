@@ -13,6 +13,7 @@ use crate::state::State;
 use reply::Refusal;
 
 pub(crate) mod accept;
+mod alter;
 pub(crate) mod credentials;
 pub(crate) mod door;
 mod files;

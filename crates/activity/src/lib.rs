@@ -137,6 +137,7 @@ mod live;
 mod macros;
 mod operation;
 mod record;
+mod remote;
 mod slots;
 mod source;
 mod sync;
@@ -152,7 +153,8 @@ pub use event::Event;
 pub use id::{InvalidTraceparent, SpanContext, SpanId, TraceId};
 pub use listener::{Listener, Registration};
 pub use operation::{EventKind, Level, Operation};
-pub use record::{Record, Remote, Started, Status};
+pub use record::{Record, Started, Status};
+pub use remote::Remote;
 pub use source::{RootBuilder, Source, SourceStats};
 #[doc(hidden)]
 pub use tag::TagSpec;

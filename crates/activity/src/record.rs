@@ -9,10 +9,11 @@ use crate::event::Event;
 use crate::id::{SpanContext, SpanId};
 use crate::live::Live;
 use crate::operation::{EventKind, Level, Operation};
+use crate::remote::Remote;
 use crate::slots::{Slots, ones};
 use crate::source::Source;
 use crate::tag::{Tag, TagDef};
-use crate::value::{Exportable, RemoteValue, TagValue, Value};
+use crate::value::{TagValue, Value};
 
 /// A value by which listeners route a tree.
 pub(crate) type Lane = Arc<dyn Any + Send + Sync>;
@@ -212,13 +213,7 @@ impl Record<'_> {
     /// The only view for export: what is present *and* on the allow-list of a kind of event.
     #[inline]
     pub fn remote(&self, kind: EventKind) -> Remote<'_> {
-        let mask = self.slots.present() & self.live.core.source.tags().exported(kind);
-        Remote {
-            source: self.live.core.source,
-            slots: self.slots,
-            kind,
-            mask,
-        }
+        Remote::of(self.live.core.source, self.slots, kind)
     }
 
     /// The last events, oldest first; at most 8.
@@ -253,54 +248,5 @@ impl fmt::Debug for Record<'_> {
             .field("context", &self.live.core.context)
             .field("status", &self.live.status)
             .finish_non_exhaustive()
-    }
-}
-
-/// What may be exported of a record, as one kind of event.
-#[derive(Clone, Copy)]
-pub struct Remote<'a> {
-    source: &'static Source,
-    slots: &'a Slots,
-    kind: EventKind,
-    mask: u64,
-}
-
-impl<'a> Remote<'a> {
-    /// The value of a tag; `None` if it was not set, is not on the allow-list or belongs to another table.
-    #[inline]
-    pub fn get<T: Exportable>(&self, tag: Tag<T>) -> Option<T> {
-        let allowed = self.mask & crate::slots::bit(tag.slot()) != 0;
-        if !allowed || !std::ptr::eq(tag.table(), self.source.tags()) {
-            return None;
-        }
-        T::load(self.slots, tag.slot())
-    }
-
-    /// All values, in table order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static TagDef, RemoteValue)> + use<'a> {
-        let (table, slots) = (self.source.tags(), self.slots);
-        ones(self.mask).filter_map(move |slot| {
-            let tag = table.at(slot)?;
-            Some((tag, tag.remote_value(slots, slot)?))
-        })
-    }
-
-    /// The tags that a complete event of this kind has, and this one has not.
-    pub fn missing(&self) -> impl Iterator<Item = &'static TagDef> + use<'a> {
-        let table = self.source.tags();
-        table.among(table.required(self.kind) & !self.mask)
-    }
-
-    /// The kind of event.
-    pub fn kind(&self) -> EventKind {
-        self.kind
-    }
-}
-
-impl fmt::Debug for Remote<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(self.iter().map(|(tag, value)| (tag.name(), value)))
-            .finish()
     }
 }

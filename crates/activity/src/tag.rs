@@ -508,3 +508,18 @@ const fn same(a: &str, b: &str) -> bool {
 pub(crate) const fn is_text<T: TagValue>() -> bool {
     T::STORAGE.code() == <LocalText as crate::value::sealed::Stored>::STORAGE.code()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::sealed::Stored;
+
+    #[test]
+    fn text_has_no_value_for_export_even_if_it_is_asked_for() {
+        let tag = TagSpec::<LocalText>::new("sql", "").scope_local().define();
+        let mut slots = Slots::new();
+        LocalText::new("SELECT 1").store(&mut slots, 0);
+        assert!(tag.value(&slots, 0).is_some());
+        assert!(tag.remote_value(&slots, 0).is_none());
+    }
+}

@@ -17,6 +17,7 @@ use crate::hub::{Hub, HubKey};
 use crate::listener::Listening;
 use crate::queue::Budget;
 use crate::stats::{Counters, Stats};
+use crate::transport::Transport;
 
 /// Processes that can descend from one another by forking and all have telemetry; those beyond go without.
 const GENERATIONS: usize = 64;
@@ -86,8 +87,17 @@ impl Process {
         }
     }
 
-    /// The hub for `key`, held until [`release`](Process::release); `None` when there are too many.
-    pub(crate) fn hold(&'static self, key: &HubKey, clock: Clock) -> Option<Arc<Hub>> {
+    /// The hub for `key`, joined with a way to the workspace until [`release`](Process::release), and the number by
+    /// which that way goes; `None` when there are too many hubs.
+    ///
+    /// Joining is part of it, and leaving a part of releasing: a hub that is held has a way to the workspace at any
+    /// moment, or the records of whoever left last would find none.
+    pub(crate) fn hold(
+        &'static self,
+        key: &HubKey,
+        clock: Clock,
+        transport: Arc<dyn Transport>,
+    ) -> Option<(Arc<Hub>, u64)> {
         let mut hubs = self.hubs();
         if hubs.len() >= HUBS && !hubs.contains_key(key) {
             return None;
@@ -103,7 +113,8 @@ impl Process {
             }
         });
         shared.leases += 1;
-        Some(Arc::clone(&shared.hub))
+        let number = shared.hub.join(transport);
+        Some((Arc::clone(&shared.hub), number))
     }
 
     /// Lets go of a hub; the last one out closes it, for which it has `timeout`.
@@ -113,14 +124,17 @@ impl Process {
             shared.leases -= 1;
             shared.leases == 0
         });
-        if last {
+        let left = if last {
             hubs.remove(&hub.key);
-        }
+            None
+        } else {
+            hub.leave(lease)
+        };
         drop(hubs);
+        // The last owner of a transport may run the driver's code here.
+        drop(left);
         if last {
             hub.close(timeout);
-        } else {
-            hub.leave(lease);
         }
     }
 

@@ -203,19 +203,19 @@ impl Hub {
         number
     }
 
-    /// Takes a connection's way to the workspace out; the records that it left behind are sent at once, by another one.
-    pub(crate) fn leave(&self, number: u64) {
+    /// Takes a connection's way to the workspace out, to be dropped by the caller; the records that it left behind are
+    /// sent at once, by another one.
+    pub(crate) fn leave(&self, number: u64) -> Option<Arc<dyn Transport>> {
         let mut state = self.lock();
         let left = state
             .transports
             .iter()
             .position(|(other, _)| *other == number)
-            .map(|at| state.transports.remove(at));
+            .map(|at| state.transports.remove(at).1);
         state.urgent = true;
         drop(state);
         self.wake.notify_one();
-        // The last owner of a transport may run the driver's code here.
-        drop(left);
+        left
     }
 
     /// Takes a completed record.

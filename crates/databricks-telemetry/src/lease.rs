@@ -328,7 +328,7 @@ impl Part {
         let key = HubKey::of(facts, config);
         let known = process.flags.peek(&key.flag_key(), key.endpoint.identity, clock());
         let decision = inputs.decide(known.map_or(Flag::NotAsked, |answer| answer.flag));
-        let Some(hub) = process.hold(&key, clock) else {
+        let Some((hub, number)) = process.hold(&key, clock, Arc::clone(transport)) else {
             process.counters.count(Counter::Unserved, 1);
             return (
                 Decision {
@@ -341,7 +341,6 @@ impl Part {
         if let Some(answer) = known {
             hub.learn(answer);
         }
-        let number = hub.join(Arc::clone(transport));
         let lane = Arc::new(Lane::new(hub, inputs, Arc::clone(session), process.listening.join()));
         let route = Arc::new(Route::new(Some(Arc::clone(&lane)), None));
         (decision, Some(Self { lane, route, number }))

@@ -53,6 +53,7 @@ const CREATE_SESSION: &[&str] = &[
     "system_configuration.os_version",
     "system_configuration.runtime_name",
     "system_configuration.runtime_vendor",
+    "system_configuration.runtime_version",
 ];
 
 const DELETE_SESSION: &[&str] = &[

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use activity::Version;
 use databricks_wire::telemetry::SystemConfiguration;
 
 /// The driver's name in every record. Dashboards are keyed by it: it never changes.
@@ -10,6 +11,9 @@ pub const DRIVER_NAME: &str = "adbc-databricks-rust";
 pub const DRIVER_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The product's user agent, without the user's own entry.
 pub const USER_AGENT: &str = concat!("adbc-databricks-rust/", env!("CARGO_PKG_VERSION"));
+
+/// The version of the compiler that built it, and with it of the runtime; from the build script.
+const RUNTIME_VERSION: &str = env!("RUSTC_VERSION");
 
 /// The facts, read once per process. `client_app_name` is left to the connection.
 pub(crate) fn configuration() -> &'static SystemConfiguration {
@@ -29,7 +33,9 @@ fn describe(os_release: Option<&str>, environment: impl Fn(&str) -> Option<Strin
     SystemConfiguration {
         driver_version: Some(DRIVER_VERSION.to_owned()),
         runtime_name: Some("Rust".to_owned()),
-        runtime_version: None,
+        runtime_version: Version::new(RUNTIME_VERSION)
+            .ok()
+            .map(|version| version.as_str().to_owned()),
         runtime_vendor: Some("rust-lang".to_owned()),
         os_name: Some(os_name(std::env::consts::OS).to_owned()),
         os_version: os_release.and_then(pretty_name),
@@ -81,6 +87,12 @@ mod tests {
         assert_eq!(facts.locale_name.as_deref(), Some("de_AT"));
         assert_eq!(facts.driver_name.as_deref(), Some("adbc-databricks-rust"));
         assert_eq!(facts.client_app_name, None);
+    }
+
+    #[test]
+    fn the_runtime_is_the_compilers() {
+        let version = describe(None, |_| None).runtime_version.unwrap();
+        assert!(version.starts_with("1."), "{version}");
     }
 
     #[test]

@@ -22,6 +22,7 @@
 //! |---|---|---|
 //! | `received_at` | TIMESTAMP | when the entry came in |
 //! | `event_at` | TIMESTAMP | when the event happened, as the driver says |
+//! | `event_id` | STRING | the event's own id, made by the driver |
 //! | `authenticated` | BOOLEAN | whether it came to the endpoint that asks for credentials |
 //! | `user_agent` | STRING | the request's `User-Agent` |
 //! | `driver_name`, `driver_version` | STRING | who sent it |

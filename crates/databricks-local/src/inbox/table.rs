@@ -68,6 +68,7 @@ macro_rules! log {
 const COLUMNS: &[(&str, Source)] = &[
     ("received_at", Source::ReceivedAt),
     ("event_at", Source::Time("/context/client_context/timestamp_millis")),
+    ("event_id", Source::Text("/frontend_log_event_id")),
     ("authenticated", Source::Authenticated),
     ("user_agent", Source::UserAgent),
     ("driver_name", Source::Text(log!("/system_configuration/driver_name"))),

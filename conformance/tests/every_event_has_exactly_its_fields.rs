@@ -442,6 +442,55 @@ fn a_statement_of_the_driver_itself() {
     assert_eq!(log["sql_operation"]["statement_type"], "SQL");
 }
 
+/// Each statement that the driver makes for itself says so, and each that the user wrote does not.
+#[test]
+fn statements_of_the_driver_and_of_the_user() {
+    let workspace = workspace();
+    let mut connection = connect(&workspace);
+    query(&mut connection, "CREATE SCHEMA main.other").expect("a schema");
+    for (key, value) in [
+        ("adbc.connection.catalog", "main"),
+        ("adbc.connection.db_schema", "other"),
+    ] {
+        connection.set_option(key.into(), value.into()).expect(key);
+        assert_eq!(connection.get_option_string(key.into()).expect(key), value);
+    }
+    query(&mut connection, "USE SCHEMA default").expect("done");
+    query(&mut connection, "SET TIME ZONE 'UTC'").expect("done");
+    let logs = close(&workspace, connection);
+    let internal: Vec<_> = statements(&logs)
+        .iter()
+        .map(|log| {
+            let operation = &log["sql_operation"];
+            let is_internal = operation["operation_detail"]["is_internal_call"]
+                .as_bool()
+                .expect("a boolean");
+            (
+                is_internal,
+                operation["statement_type"].as_str().expect("a type").to_owned(),
+            )
+        })
+        .collect();
+    let of_user = || (false, "QUERY".to_owned());
+    let of_driver = || (true, "SQL".to_owned());
+    let expected = [
+        of_user(),   // CREATE SCHEMA
+        of_driver(), // USE CATALOG
+        of_driver(), // SELECT current_catalog()
+        of_driver(), // USE SCHEMA
+        of_driver(), // SELECT current_schema()
+        of_user(),   // USE
+        of_user(),   // SET
+    ];
+    assert_eq!(internal, expected, "{logs:#?}");
+    let closes = of_type(&logs, "CLOSE_STATEMENT");
+    assert!(
+        closes
+            .iter()
+            .all(|log| log["sql_operation"]["operation_detail"]["is_internal_call"] == false)
+    );
+}
+
 #[test]
 fn failures() {
     let workspace = workspace();

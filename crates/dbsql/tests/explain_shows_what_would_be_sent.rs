@@ -65,7 +65,7 @@ fn of_a_workspace_elsewhere_that_gets_no_telemetry() {
         (Some("flags=drop"), "unknown: no answer", 1),
     ] {
         let workspace = workspace(|builder| builder);
-        for fault in faults {
+        if let Some(fault) = faults {
             workspace.fault(fault.parse().expect("a fault"));
         }
         let text = stdout(&run(&["telemetry", "explain", "--url", &workspace.uri()]));

@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use adbc_core::sync::{Database as _, Optionable as _};
-use serde_json::Value;
-use support::{Server, cloud, query};
+use support::{Server, cloud, query, trace_lines};
 
 const EXPORTER: &str = "adbc.telemetry.traces_exporter";
 const FOLDER: &str = "adbc.telemetry.traces_folder_path";
@@ -19,17 +18,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn lines(folder: &Path) -> Vec<Value> {
-    let mut lines = Vec::new();
-    for file in files(folder) {
-        let text = fs::read_to_string(file).unwrap();
-        lines.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
-    }
-    lines
-}
-
 fn names(folder: &Path) -> Vec<String> {
-    let lines = lines(folder);
+    let lines = trace_lines(folder);
     let mut names: Vec<_> = lines
         .iter()
         .map(|line| line["name"].as_str().unwrap().to_owned())

@@ -37,7 +37,9 @@ pub struct Request {
     pub path: String,
     /// Names in lower case.
     pub headers: HashMap<String, String>,
+    /// As text.
     pub body: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Request {
@@ -132,7 +134,8 @@ impl Server {
             ("databricks.retry.min_wait_ms".into(), "1".into()),
         ];
         all.push(("databricks.retry.max_wait_ms".into(), "20".into()));
-        if !options.iter().any(|(key, _)| key.contains("elemetry")) {
+        let is_about_telemetry = |key: &str| key.contains("elemetry") && !key.starts_with("adbc.telemetry.");
+        if !options.iter().any(|(key, _)| is_about_telemetry(key)) {
             // Its own requests would only be in the way.
             all.push(("enableTelemetry".into(), "false".into()));
         }
@@ -209,7 +212,8 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
         method,
         path,
         headers,
-        body: String::from_utf8(body).ok()?,
+        body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     })
 }
 
@@ -244,6 +248,16 @@ fn well_behaved(request: &Request) -> Reply {
         ("POST", path) if path.ends_with("/cancel") => ok(json!({})),
         _ => refusal(404, "ENDPOINT_NOT_FOUND"),
     }
+}
+
+/// The lines of all trace files in a folder.
+pub fn trace_lines(folder: &std::path::Path) -> Vec<Value> {
+    let mut lines = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        lines.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+    }
+    lines
 }
 
 /// A gate that a script can wait at until the test opens it.

@@ -146,7 +146,7 @@ impl Statement {
                 let rows = first.promised_rows().filter(|_| only_one);
                 let rest = executions.map(|outcome| outcome.and_then(Outcome::open));
                 let readers = iter::once(Ok(first)).chain(rest);
-                Ok((Box::new(Concatenated::open(Box::new(readers))?), rows))
+                Ok((Box::new(Concatenated::open(Box::new(readers), !only_one)?), rows))
             }
             Some(Answer::Changed {
                 schema,

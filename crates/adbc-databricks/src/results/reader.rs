@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::vec;
 
 use activity::Activity;
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use databricks_telemetry::tags;
 
@@ -254,17 +254,22 @@ pub(crate) struct Concatenated {
 impl Concatenated {
     /// Executes the first row, whose columns are everybody's. Without rows the result is empty.
     ///
+    /// Whether a column may hold nulls depends on the values that are bound, so with `several` rows every column may.
+    ///
     /// # Errors
     /// The first row's.
     ///
     /// # Blocking
     /// Until the first chunk of the first row's result is here.
-    pub(crate) fn open(mut executions: Executions) -> Result<Self> {
+    pub(crate) fn open(mut executions: Executions, several: bool) -> Result<Self> {
         let current = executions.next().transpose()?;
+        let schema = match &current {
+            None => Arc::new(Schema::empty()),
+            Some(first) if several => nullable(&first.schema),
+            Some(first) => Arc::clone(&first.schema),
+        };
         Ok(Self {
-            schema: current
-                .as_ref()
-                .map_or_else(|| Arc::new(Schema::empty()), RecordBatchReader::schema),
+            schema,
             rest: current.is_some().then_some(executions),
             current,
         })
@@ -275,13 +280,20 @@ impl Concatenated {
         let Some(mut reader) = self.rest.as_mut().and_then(Iterator::next).transpose()? else {
             return Ok(None);
         };
-        if reader.schema.fields() != self.schema.fields() {
+        if !same_columns(&reader.schema, &self.schema) {
             let error = Error::result_set("the bound rows gave results with different columns")
                 .with_statement_id(reader.run.statement_id());
             reader.finish(Err(error.clone()));
             return Err(error);
         }
         Ok(Some(reader))
+    }
+
+    /// The batch with everybody's columns; its own differ in what they may hold at most.
+    fn fit(&self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let (_, columns, _) = batch.into_parts();
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
     }
 
     fn end(&mut self) {
@@ -297,6 +309,7 @@ impl Iterator for Concatenated {
         loop {
             let item = self.current.as_mut()?.next();
             if let Some(item) = item {
+                let item = item.and_then(|batch| self.fit(batch));
                 if item.is_err() {
                     self.end();
                 }
@@ -320,4 +333,16 @@ impl RecordBatchReader for Concatenated {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
+}
+
+fn nullable(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let fields: Vec<_> = fields.map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+fn same_columns(one: &Schema, other: &Schema) -> bool {
+    let (one, other) = (one.fields(), other.fields());
+    let mut pairs = one.iter().zip(other);
+    one.len() == other.len() && pairs.all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type())
 }

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use activity::{EventKind, Merge, Scope, TagDef};
 
+use crate::config::OPTIONS;
+use crate::stats::{DropReason, MEANINGS};
 use crate::{kinds, operations, tags};
 
 /// The text of `docs/tags.md`.
@@ -17,6 +19,36 @@ pub fn catalogue_markdown() -> String {
     local_table(&mut page);
     value_table(&mut page);
     page
+}
+
+/// The tables of `docs/telemetry.md`, by the names under which the page has them: its options, and what its counters
+/// mean.
+pub fn page_tables() -> [(&'static str, String); 3] {
+    let mut options = String::from("| option | also | values | default | meaning |\n|---|---|---|---|---|\n");
+    for option in OPTIONS {
+        let also: Vec<_> = option.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let default = match option.default {
+            "" => String::new(),
+            default => format!("`{default}`"),
+        };
+        let _ = writeln!(
+            options,
+            "| `{}` | {} | {} | {default} | {} |",
+            option.key,
+            also.join(", "),
+            option.takes,
+            option.description
+        );
+    }
+    let mut counters = String::from("| counter | meaning |\n|---|---|\n");
+    for (name, meaning) in MEANINGS {
+        let _ = writeln!(counters, "| `{name}` | {meaning} |");
+    }
+    let mut reasons = String::from("| dropped because | meaning |\n|---|---|\n");
+    for reason in DropReason::ALL {
+        let _ = writeln!(reasons, "| `{}` | {} |", reason.as_str(), reason.meaning());
+    }
+    [("options", options), ("counters", counters), ("reasons", reasons)]
 }
 
 const INTRODUCTION: &str = "\
@@ -37,8 +69,8 @@ const BESIDE: &str = "
 
 Every entry also says which product and version sent it (`adbc-databricks-rust/…`), when the operation began,
 and a random id of its own. *Connection open* also describes the system: the driver's name and version, the
-runtime's name and vendor, the operating system's name and release, the architecture, the locale as language and
-country, and the character set.
+runtime's name, version and vendor, the operating system's name and release, the architecture, the locale as
+language and country, and the character set.
 
 On the unauthenticated endpoint (a connection that fails, or a client without credentials) an entry says what
 was done, how long it took and the category of the error; it has no ids, and nothing about the connection or the

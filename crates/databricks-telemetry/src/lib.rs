@@ -84,7 +84,7 @@ mod transport;
 mod values;
 mod worker;
 
-pub use catalogue::catalogue_markdown;
+pub use catalogue::{catalogue_markdown, page_tables};
 pub use config::{Config, ConfigError};
 pub use enable::{Decision, Environment, Reason, Verdict};
 pub use explain::{Explanation, FlagAnswer, FlagSeen};

@@ -3,97 +3,81 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Why records were dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DropReason {
-    /// The host's queue was full.
-    QueueFull,
-    /// All queues of the process together held as much as they may.
-    MemoryFull,
-    /// The workspace's feature flag says no.
-    FlagOff,
-    /// The workspace's feature flag could not be had.
-    FlagFailed,
-    /// The breaker was open: no request was made.
-    BreakerOpen,
-    /// Requests were made, and none of them got through.
-    Undelivered,
-    /// The driver gave up the request.
-    Cancelled,
-    /// The transport panicked.
-    TransportPanicked,
-    /// The audit file could not be written, so nothing was sent.
-    Unaudited,
-    /// The connection was closed before the record could be sent, or before it was complete.
-    Closed,
-}
-
-impl DropReason {
-    /// Every reason.
-    pub const ALL: [Self; 10] = [
-        Self::QueueFull,
-        Self::MemoryFull,
-        Self::FlagOff,
-        Self::FlagFailed,
-        Self::BreakerOpen,
-        Self::Undelivered,
-        Self::Cancelled,
-        Self::TransportPanicked,
-        Self::Unaudited,
-        Self::Closed,
-    ];
-
-    /// The reason's name, in snake_case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::QueueFull => "queue_full",
-            Self::MemoryFull => "memory_full",
-            Self::FlagOff => "flag_off",
-            Self::FlagFailed => "flag_failed",
-            Self::BreakerOpen => "breaker_open",
-            Self::Undelivered => "undelivered",
-            Self::Cancelled => "cancelled",
-            Self::TransportPanicked => "transport_panicked",
-            Self::Unaudited => "unaudited",
-            Self::Closed => "closed",
+/// The reasons with their names and meanings, once for the code and for the page.
+macro_rules! drop_reasons {
+    ($($reason:ident = $name:literal: $meaning:literal,)+) => {
+        /// Why records were dropped.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum DropReason {
+            $(#[doc = $meaning] $reason,)+
         }
-    }
+
+        impl DropReason {
+            /// Every reason.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$reason),+];
+
+            /// The reason's name, in snake_case.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $name,)+
+                }
+            }
+
+            /// What it means, in a sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $meaning,)+
+                }
+            }
+        }
+    };
 }
 
-/// A look at the counters. Once nothing is queued and nothing under way,
-/// `recorded = delivered + refused + dropped_total()`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Records completed by roots of connections that have telemetry on or pending.
-    pub recorded: u64,
-    /// Records that the workspace took.
-    pub delivered: u64,
-    /// Records that the workspace would not take.
-    pub refused: u64,
-    /// Records dropped, in the order of [`DropReason::ALL`].
-    dropped: [u64; DropReason::ALL.len()],
-    /// Telemetry requests made, retries included.
-    pub posts: u64,
-    /// Telemetry requests that repeated another.
-    pub retries: u64,
-    /// Feature flag requests made.
-    pub flag_fetches: u64,
-    /// Records of successes that lack something a complete one has; sent all the same.
-    pub incomplete: u64,
-    /// Panics of the transport.
-    pub transport_panics: u64,
-    /// Connections that went without telemetry because a bound of this crate was reached or a thread could not be
-    /// started.
-    pub unserved: u64,
-    /// Worker threads left behind by `close`, because a request did not return by its deadline.
-    pub abandoned_workers: u64,
-    /// Bytes that queued records hold, with the request bodies they will become.
-    pub queued_bytes: u64,
-    /// Panics of listeners, of this crate's and of others; a listener that panicked is not called again.
-    pub listener_panics: u64,
-    /// Records begun and not yet complete.
-    pub open_records: u64,
+drop_reasons! {
+    QueueFull = "queue_full": "The host's queue was full.",
+    MemoryFull = "memory_full": "All queues of the process together held as much as they may.",
+    FlagOff = "flag_off": "The workspace's feature flag says no.",
+    FlagFailed = "flag_failed": "The workspace's feature flag could not be had.",
+    BreakerOpen = "breaker_open": "The breaker was open: no request was made.",
+    Undelivered = "undelivered": "Requests were made, and none of them got through.",
+    Cancelled = "cancelled": "The driver gave up the request.",
+    TransportPanicked = "transport_panicked": "The transport panicked.",
+    Unaudited = "unaudited": "The audit file could not be written, so nothing was sent.",
+    Closed = "closed": "The connection was closed before the record could be sent, or before it was complete.",
+}
+
+/// The counters with their meanings, once for the code and for the page.
+macro_rules! counters {
+    ($($name:ident: $meaning:literal,)+) => {
+        /// A look at the counters. Once nothing is queued and nothing under way,
+        /// `recorded = delivered + refused + dropped_total()`.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $(#[doc = $meaning] pub $name: u64,)+
+            /// Records dropped, in the order of [`DropReason::ALL`].
+            dropped: [u64; DropReason::ALL.len()],
+        }
+
+        /// What each counter means, in a sentence.
+        pub(crate) const MEANINGS: &[(&str, &str)] = &[$((stringify!($name), $meaning)),+];
+    };
+}
+
+counters! {
+    recorded: "Records completed by roots of connections that have telemetry on or pending.",
+    delivered: "Records that the workspace took.",
+    refused: "Records that the workspace would not take.",
+    posts: "Telemetry requests made, retries included.",
+    retries: "Telemetry requests that repeated another.",
+    flag_fetches: "Feature flag requests made.",
+    incomplete: "Records of successes that lack something a complete one has; sent all the same.",
+    transport_panics: "Panics of the transport.",
+    unserved: "Connections that went without telemetry because a bound was reached or a thread could not be started.",
+    abandoned_workers: "Worker threads left behind by a close, because a request did not return by its deadline.",
+    queued_bytes: "Bytes that queued records hold, with the request bodies they will become.",
+    listener_panics: "Panics of listeners, of telemetry and of others; a listener that panicked is not called again.",
+    open_records: "Records begun and not yet complete.",
 }
 
 impl Stats {

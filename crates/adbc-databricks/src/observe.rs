@@ -108,8 +108,13 @@ pub(crate) fn listing<T>(
 }
 
 /// Starts the root of a call about a statement: cancel or close.
-pub(crate) fn call(lease: &Lease, operation: &'static activity::Operation, statement_id: &str) -> Activity {
-    let mut root = lease.root(operation, None);
+pub(crate) fn call(
+    lease: &Lease,
+    operation: &'static activity::Operation,
+    statement_id: &str,
+    parent: Option<SpanContext>,
+) -> Activity {
+    let mut root = lease.root(operation, parent);
     if let Ok(id) = Id::new(statement_id) {
         root.set(tags::STATEMENT_ID, id);
     }

@@ -56,7 +56,8 @@ fn parent_and_child_spans_are_right() {
         for line in lines.iter().filter(|line| is_below(line, execution, &spans)) {
             *below.entry(text(line, "name")).or_default() += 1;
             assert_eq!(line["trace_id"], execution["trace_id"], "{line}");
-            assert_eq!(line["kind"], "internal", "{line}");
+            let is_call = line["name"] == "Statement.Close";
+            assert_eq!(line["kind"], if is_call { "client" } else { "internal" }, "{line}");
             let parent = spans[text(line, "parent_span_id")];
             assert!(
                 text(line, "start_time") >= text(parent, "start_time"),
@@ -67,6 +68,7 @@ fn parent_and_child_spans_are_right() {
         assert_eq!(below["CloudFetch.Links"], 11, "the first link came with the answer");
         assert_eq!(below["CloudFetch.Download"], 12);
         assert_eq!(below["Results.Decode"], 12);
+        assert_eq!(below["Statement.Close"], 1);
     }
 
     // What belongs to no execution is a root, or lies below one.

@@ -77,11 +77,10 @@ fn the_correlation_id_is_preserved() {
             spans.contains(&(trace_id(sent), &sent[36..52])),
             "{sent} is the parent of nothing known"
         );
-        for given in [OF_DATABASE, OF_CONNECTION, OF_STATEMENT] {
-            if trace_id(sent) == trace_id(given) {
-                assert_eq!(sent[53..], given[53..], "the sampled flag");
-            }
-        }
+        let given = [OF_DATABASE, OF_CONNECTION, OF_STATEMENT];
+        let given = given.iter().find(|given| trace_id(sent) == trace_id(given));
+        let given = given.unwrap_or_else(|| panic!("{} {}: {sent}", request.method, request.path));
+        assert_eq!(sent[53..], given[53..], "the sampled flag");
     }
 
     // And in the traces: the three executions continue the three traces, below the spans that were named.

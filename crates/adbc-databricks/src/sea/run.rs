@@ -135,7 +135,8 @@ impl Run {
     /// The result was read to its end: the server may forget it.
     pub(crate) fn complete(&self) {
         if self.end() && !self.closed_by_server.load(Ordering::Acquire) {
-            self.in_background(|session, id| async move { close(&session, &id).await });
+            let trace = self.trace;
+            self.in_background(move |session, id| async move { close(&session, &id, trace).await });
         }
     }
 
@@ -199,9 +200,10 @@ impl Run {
         if self.told.swap(true, Ordering::AcqRel) || self.closed_by_server.load(Ordering::Acquire) {
             return;
         }
-        self.in_background(|session, id| async move {
-            cancel(&session, &id).await;
-            close(&session, &id).await;
+        let trace = self.trace;
+        self.in_background(move |session, id| async move {
+            cancel(&session, &id, trace).await;
+            close(&session, &id, trace).await;
         });
     }
 
@@ -218,32 +220,42 @@ impl Run {
     }
 }
 
-async fn cancel(session: &Session, id: &str) {
+async fn cancel(session: &Session, id: &str, trace: Option<SpanContext>) {
     tell(
         session,
         &operations::STATEMENT_CANCEL,
         id,
         &Method::POST,
         &sea::cancel_path(id),
+        trace,
     )
     .await;
 }
 
-async fn close(session: &Session, id: &str) {
+async fn close(session: &Session, id: &str, trace: Option<SpanContext>) {
     tell(
         session,
         &operations::STATEMENT_CLOSE,
         id,
         &Method::DELETE,
         &sea::statement_path(id),
+        trace,
     )
     .await;
 }
 
-/// Makes a request about a statement whose outcome changes nothing here: telemetry is told, the caller is not.
-async fn tell(session: &Session, operation: &'static Operation, id: &str, method: &Method, path: &str) {
-    let root = observe::call(session.lease(), operation, id);
-    let call = Call::harmless(method, path).traced(root.context());
+/// Makes a request about a statement whose outcome changes nothing here: telemetry is told, the caller is not. It belongs to the
+/// statement's trace.
+async fn tell(
+    session: &Session,
+    operation: &'static Operation,
+    id: &str,
+    method: &Method,
+    path: &str,
+    trace: Option<SpanContext>,
+) {
+    let root = observe::call(session.lease(), operation, id, trace);
+    let call = Call::harmless(method, path).traced(root.context().or(trace));
     let retries = AtomicU32::new(0);
     let telling = session.client().call::<(), IgnoredAny>(call, None, &retries);
     // The server ends idle statements by itself: not worth the patience that a caller's own request has.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use activity::{Activity, Id, SpanContext};
-use databricks_telemetry::{Lease, operations};
+use databricks_telemetry::{Lease, operations, tags};
 use databricks_wire::sea::{self, CreateSessionRequest, CreateSessionResponse, ExecuteStatementRequest};
 use reqwest::Method;
 use serde::de::IgnoredAny;
@@ -30,6 +30,8 @@ pub(crate) struct Session {
     lease: Arc<Lease>,
     /// The process that opened it. A forked child has the memory, and must not speak for its parent.
     pid: u32,
+    /// The span that the caller named for the connection.
+    trace: Option<SpanContext>,
     /// The server's present id. `None` on a server without sessions; catalog and schema then travel with each statement.
     id: Mutex<Option<String>>,
     namespace: Mutex<Namespace>,
@@ -93,6 +95,7 @@ impl Session {
             client,
             lease,
             pid: process::id(),
+            trace,
             namespace: Mutex::new(namespace),
             confs,
             changes: AtomicU32::new(0),
@@ -221,7 +224,7 @@ impl Session {
         let began = Instant::now();
         self.background.idle(deadline.mul_f64(0.75)).await;
         let left = deadline.saturating_sub(began.elapsed()).max(Duration::from_millis(1));
-        let root = self.lease.root(&operations::CONNECTION_CLOSE, None);
+        let root = self.lease.root(&operations::CONNECTION_CLOSE, self.trace);
         let Some(id) = self.id() else { return };
         let path = format!(
             "{}?warehouse_id={}",
@@ -229,7 +232,7 @@ impl Session {
             self.client.endpoint().warehouse_id
         );
         let retries = AtomicU32::new(0);
-        let call = Call::harmless(&Method::DELETE, &path).traced(root.context());
+        let call = Call::harmless(&Method::DELETE, &path).traced(root.context().or(self.trace));
         let deletion = self.client.call::<(), IgnoredAny>(call, None, &retries);
         // A deletion that is cut off here may still arrive.
         let outcome = tokio::time::timeout(left, deletion).await;
@@ -243,12 +246,13 @@ async fn create(
     lease: &Lease,
     namespace: &Namespace,
     confs: &BTreeMap<String, String>,
-    root: Activity,
+    mut root: Activity,
     trace: Option<SpanContext>,
 ) -> Result<Option<String>> {
     let opened = ask_for_session(client, namespace, confs, root.context().or(trace)).await;
     if let Some(id) = opened.as_ref().ok().and_then(|id| Id::new(id.as_ref()?).ok()) {
         lease.session(id);
+        root.set(tags::SESSION_ID, id);
     }
     observe::end(root, &opened);
     opened

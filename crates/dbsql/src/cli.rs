@@ -71,7 +71,7 @@ pub(crate) struct TraceArgs {
 
     /// Append each operation as a line of JSON to files in this directory, readable by you alone.
     #[arg(long, value_name = "DIR")]
-    pub(crate) trace_dir: Option<PathBuf>,
+    pub(crate) trace_dir: Option<String>,
 
     /// Let traces contain free text such as the SQL and the server's address.
     #[arg(long)]

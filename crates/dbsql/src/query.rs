@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::session::Session;
 use crate::target::Target;
 use crate::telemetry;
-use crate::trace::Trace;
+use crate::trace::{self, Trace};
 
 pub(crate) fn run(args: QueryArgs) -> Result<(), Failure> {
     if args.format.is_binary() && args.output.is_none() && io::stdout().is_terminal() {
@@ -33,7 +33,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<(), Failure> {
         sql => sql.to_owned(),
     };
     let interrupt = Interrupt::listen()?;
-    let trace = Trace::start(&args.trace)?;
+    let trace = Trace::start(&args.trace);
     let target = Target::resolve(&args.connect, &args.workspace)?;
 
     let mut run = Run {
@@ -62,7 +62,7 @@ impl Run {
     fn execute(&mut self, args: &QueryArgs, target: &Target, sql: &str) -> Result<(), Failure> {
         let began = Instant::now();
         let mut progress = Progress::start("connecting");
-        let mut session = Session::open(target, true)?;
+        let mut session = Session::open(target, trace::options(&args.trace))?;
         self.session_id = session.id();
         if self.interrupt.is_set() {
             return Err(Failure::Interrupted);

@@ -15,20 +15,23 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Connects. `observed` says whether the driver's telemetry is as the user set it; the commands that read the inbox connect
-    /// with telemetry refused, so that looking adds nothing to what is looked at.
-    pub(crate) fn open(target: &Target, observed: bool) -> Result<Self, Failure> {
+    /// Connects with telemetry as the user set it, and with further options.
+    pub(crate) fn open(target: &Target, further: Vec<(OptionDatabase, OptionValue)>) -> Result<Self, Failure> {
         let mut options = target.options();
-        if !observed {
-            options.push((
-                OptionDatabase::from("adbc.databricks.telemetry.enabled"),
-                OptionValue::String("false".to_owned()),
-            ));
-        }
+        options.extend(further);
         let database = adbc_databricks::Driver.new_database_with_opts(options)?;
         Ok(Self {
             connection: database.new_connection()?,
         })
+    }
+
+    /// Connects with telemetry and traces refused: for the commands that read the inbox, so that looking adds nothing to what is
+    /// looked at.
+    pub(crate) fn open_unobserved(target: &Target) -> Result<Self, Failure> {
+        let refusal = |key, value: &str| (OptionDatabase::from(key), OptionValue::String(value.to_owned()));
+        let telemetry = refusal("adbc.databricks.telemetry.enabled", "false");
+        let traces = refusal(adbc_databricks::options::TRACES_EXPORTER, "none");
+        Self::open(target, vec![telemetry, traces])
     }
 
     /// The session's id as the workspace gave it; `None` when the workspace has no sessions.

@@ -18,7 +18,7 @@ pub(crate) fn run(args: TelemetryArgs) -> Result<(), Failure> {
         return explain::run(args);
     }
     let target = Target::remote(&args.connect)?;
-    let mut session = Session::open(&target, false)?;
+    let mut session = Session::open_unobserved(&target)?;
     if args.follow {
         follow::run(&mut session)
     } else {
@@ -28,7 +28,7 @@ pub(crate) fn run(args: TelemetryArgs) -> Result<(), Failure> {
 
 /// Prints the records of one session as the inbox holds them. Without a session (connecting failed) all of them are shown.
 pub(crate) fn show_run(target: &Target, session_id: Option<&str>) -> Result<(), Failure> {
-    let mut session = Session::open(target, false)?;
+    let mut session = Session::open_unobserved(target)?;
     // Ids are made by the workspace, of letters, digits and dashes; anything else would not be one.
     let session_id = session_id.filter(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
     let filter = session_id

@@ -1,41 +1,40 @@
-//! Local diagnostics of a run: listeners on the driver's activities, for as long as the run lasts.
+//! Local diagnostics of a run: the driver's own option for files, and a console for as long as the run lasts.
 
 use std::sync::Arc;
 
-use activity_bridge::{Console, JsonLines};
+use activity_bridge::Console;
+use adbc_core::options::{OptionDatabase, OptionValue};
+use adbc_databricks::options::{TRACES_EXPORTER, TRACES_FOLDER_PATH, TRACES_TEXT};
 
 use crate::cli::TraceArgs;
-use crate::failure::Failure;
 
-/// Keeps the listeners registered; dropping it writes what waits.
+/// Keeps the console listening; dropping it ends the trace.
 #[must_use = "dropping it ends the trace"]
 pub(crate) struct Trace {
-    _registrations: Vec<activity_bridge::Registration>,
-    _files: Option<JsonLines>,
+    _console: Option<activity_bridge::Registration>,
 }
 
 impl Trace {
-    pub(crate) fn start(args: &TraceArgs) -> Result<Self, Failure> {
-        let mut registrations = Vec::new();
-        if args.trace {
+    /// The driver has a console too, but one destination for each database; and this one prints in order with the rest of
+    /// what a run says on standard error.
+    pub(crate) fn start(args: &TraceArgs) -> Self {
+        let console = args.trace.then(|| {
             let console = Console::stderr().with_text(args.trace_text);
-            registrations.push(adbc_databricks::SOURCE.register(Arc::new(console)));
-        }
-        let files = match &args.trace_dir {
-            Some(folder) => {
-                let files = JsonLines::builder("adbc-databricks")
-                    .with_folder(folder.clone())
-                    .with_text(args.trace_text)
-                    .open()
-                    .map_err(|error| Failure::Usage(format!("--trace-dir: {error}")))?;
-                registrations.push(files.listen_to(&adbc_databricks::SOURCE));
-                Some(files)
-            }
-            None => None,
-        };
-        Ok(Self {
-            _registrations: registrations,
-            _files: files,
-        })
+            adbc_databricks::SOURCE.register(Arc::new(console))
+        });
+        Self { _console: console }
     }
+}
+
+/// The driver's options for `--trace-dir`.
+pub(crate) fn options(args: &TraceArgs) -> Vec<(OptionDatabase, OptionValue)> {
+    let Some(folder) = &args.trace_dir else {
+        return Vec::new();
+    };
+    let option = |key, value: &str| (OptionDatabase::from(key), OptionValue::String(value.to_owned()));
+    vec![
+        option(TRACES_EXPORTER, "adbcfile"),
+        option(TRACES_FOLDER_PATH, folder),
+        option(TRACES_TEXT, if args.trace_text { "true" } else { "false" }),
+    ]
 }

@@ -59,7 +59,7 @@ count_pair() {
   done
   awk -v name="$name" -v n="$n" -v on="$(median <"$work/on")" -v off="$(median <"$work/off")" \
     -v low="$(sort -n "$work/off" | head -n 1)" -v high="$(sort -n "$work/off" | tail -n 1)" 'BEGIN {
-      printf "%-34s off %d  on %d  difference %d (%.3f %%), %d a query; off varies by %.3f %%\n",
+      printf "%-34s off %.0f  on %.0f  difference %.0f (%.3f %%), %.0f a query; off varies by %.3f %%\n",
         name, off, on, on - off, (on - off) / off * 100, n ? (on - off) / n : 0, (high - low) / off * 100 }'
 }
 

@@ -84,8 +84,12 @@ pub(crate) struct ConnectArgs {
     #[arg(long, short, value_name = "URL")]
     pub(crate) url: Option<String>,
 
+    /// The profile of `~/.databrickscfg` that says what the URL does not: host, warehouse, credentials.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
     /// The personal access token, when the URL has none. Better set DATABRICKS_TOKEN than type it here.
-    #[arg(long, env = "DATABRICKS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN")]
     pub(crate) token: Option<Token>,
 
     /// A driver option; may be given several times. `docs/options.md` lists them.

@@ -1,11 +1,11 @@
-//! Where a command connects: a URL, the environment, or a workspace inside this process.
+//! Where a command connects: a URL, a profile, the environment, or a workspace inside this process.
 
 use std::env;
 
 use adbc_core::options::{OptionDatabase, OptionValue};
 use databricks_local::Workspace;
 
-use crate::cli::{ConnectArgs, WorkspaceArgs};
+use crate::cli::{ConnectArgs, KeyValue, WorkspaceArgs};
 use crate::failure::Failure;
 
 /// A workspace to connect to.
@@ -16,7 +16,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The URL, else `DATABRICKS_HOST` and its companions, else an embedded workspace.
+    /// The URL or the profile, else `DATABRICKS_HOST` and its companions, else an embedded workspace.
     pub(crate) fn resolve(connect: &ConnectArgs, workspace: &WorkspaceArgs) -> Result<Self, Failure> {
         if let Some(options) = remote_options(connect)? {
             return Ok(Self {
@@ -84,27 +84,40 @@ fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, O
     let mut options = Vec::new();
     if let Some(url) = &connect.url {
         options.push((OptionDatabase::Uri, OptionValue::String(url.clone())));
-    } else if let Some(host) = variable("DATABRICKS_HOST") {
-        options.push((option("databricks.host"), OptionValue::String(host)));
-        match (variable("DATABRICKS_HTTP_PATH"), variable("DATABRICKS_WAREHOUSE_ID")) {
-            (Some(path), _) => options.push((option("databricks.http_path"), OptionValue::String(path))),
-            (None, Some(id)) => options.push((option("databricks.warehouse_id"), OptionValue::String(id))),
-            (None, None) => {
-                return Err(Failure::Usage(
-                    "DATABRICKS_HOST is set, but neither DATABRICKS_HTTP_PATH nor DATABRICKS_WAREHOUSE_ID says which warehouse"
-                        .to_owned(),
-                ));
-            }
+    }
+    if let Some(profile) = &connect.profile {
+        options.push((
+            option("databricks.config_profile"),
+            OptionValue::String(profile.clone()),
+        ));
+    }
+    if options.is_empty() {
+        // The driver reads the environment by itself when nothing says where to connect.
+        if variable("DATABRICKS_HOST").is_none() {
+            return Ok(None);
         }
-    } else {
-        return Ok(None);
+        let warehouse = [
+            "DATABRICKS_HTTP_PATH",
+            "DATABRICKS_WAREHOUSE_ID",
+            "DATABRICKS_CONFIG_PROFILE",
+        ];
+        let names_one = |key: &str| key.ends_with("warehouse_id") || key.ends_with("http_path");
+        if !warehouse.into_iter().any(|name| variable(name).is_some())
+            && !connect.options.iter().any(|pair| names_one(&pair.key))
+        {
+            return Err(Failure::Usage(
+                "DATABRICKS_HOST is set, but neither DATABRICKS_HTTP_PATH nor DATABRICKS_WAREHOUSE_ID says which warehouse"
+                    .to_owned(),
+            ));
+        }
     }
     let url_has_password = connect.url.as_deref().is_some_and(has_user);
-    if let Some(token) = connect.token.as_ref().filter(|_| !url_has_password) {
-        options.push((
-            option("databricks.access_token"),
-            OptionValue::String(token.expose().to_owned()),
-        ));
+    let given = connect.token.as_ref().map(|token| token.expose().to_owned());
+    // For a URL that says nothing of credentials, and nobody else does either.
+    let is_wanted = connect.url.is_some() && connect.profile.is_none() && !connect.options.iter().any(is_credential);
+    let token = given.or_else(|| variable("DATABRICKS_TOKEN").filter(|_| is_wanted));
+    if let Some(token) = token.filter(|_| !url_has_password) {
+        options.push((option("databricks.access_token"), OptionValue::String(token)));
     }
     options.extend(extra_options(connect));
     Ok(Some(options))
@@ -115,6 +128,14 @@ fn extra_options(connect: &ConnectArgs) -> impl Iterator<Item = (OptionDatabase,
         .options
         .iter()
         .map(|pair| (option(&pair.key), OptionValue::String(pair.value.clone())))
+}
+
+/// Whether the option says as whom to connect.
+fn is_credential(pair: &KeyValue) -> bool {
+    let key = pair.key.to_ascii_lowercase();
+    ["auth", "token", "password", "clientid", "clientsecret"]
+        .into_iter()
+        .any(|word| key.contains(word))
 }
 
 /// Whether the URL names a user, as in `databricks://token:TOKEN@HOST/…`; an `@` behind the host is none.

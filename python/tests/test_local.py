@@ -47,3 +47,11 @@ def test_a_program_that_ends_is_an_error_with_its_words(tmp_path):
     program.chmod(0o755)
     with pytest.raises(RuntimeError, match="ended with 3: no workspace today"), databricks_local(dbsql=program):
         pass
+
+
+def test_the_five_lines_of_the_readme(capsys):
+    page = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+    _, _, rest = page.partition("<!-- local -->\n```python\n")
+    lines, _, _ = rest.partition("```")
+    exec(compile(lines, "README.md", "exec"), {})
+    assert "BRAZIL" in capsys.readouterr().out

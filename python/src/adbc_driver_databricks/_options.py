@@ -36,6 +36,15 @@ class DatabaseOptions(_Option):
     WAREHOUSE_ID = "databricks.warehouse_id"
     """The warehouse's id, instead of a path."""
 
+    CONFIG_PROFILE = "databricks.config_profile"
+    """The profile of `~/.databrickscfg` to take host, warehouse and credentials from, as far as
+    they are not given. The environment is then not read. Without this option, the file's and a
+    host, the environment (`DATABRICKS_HOST` and its companions) is read, and then the profile
+    that `DATABRICKS_CONFIG_PROFILE` names, or `DEFAULT`."""
+
+    CONFIG_FILE = "databricks.config_file"
+    """The file with profiles, instead of `~/.databrickscfg`."""
+
     TLS = "databricks.tls"
     """Whether to use TLS. Without it the URI's scheme decides; `databricks://` and a bare host
     mean TLS, except to a loopback host."""
@@ -43,11 +52,100 @@ class DatabaseOptions(_Option):
     TLS_CA_FILE = "databricks.tls.ca_file"
     """A file of certificates (PEM) to trust beside the system's."""
 
+    TLS_ALLOW_SELF_SIGNED = "databricks.tls.allow_self_signed"
+    """Whether a certificate is accepted that nobody who is trusted signed. Its name is still
+    checked, its dates and signature cannot be. Default: `false`."""
+
+    TLS_ALLOW_HOSTNAME_MISMATCH = "databricks.tls.allow_hostname_mismatch"
+    """Whether a certificate is accepted that is for another host. Everything else about it is
+    still checked. Default: `false`."""
+
+    TLS_DISABLE_CERTIFICATE_VALIDATION = "databricks.tls.disable_certificate_validation"
+    """Whether any certificate is accepted. Whoever is between here and the workspace can then
+    read and change everything, the credentials first. Default: `false`."""
+
+    SSL_MODE = "databricks.ssl_mode"
+    """`insecure` accepts any certificate, as `databricks.tls.disable_certificate_validation`
+    does. Default: `require`."""
+
+    HTTP_PROXY_ENABLED = "databricks.http.proxy.enabled"
+    """Whether a proxy is used at all. `false` ignores the environment's too."""
+
+    HTTP_PROXY_URL = "databricks.http.proxy.url"
+    """The proxy that requests and downloads go through, `http://HOST:PORT` or
+    `https://HOST:PORT`. Unless set, requests over TLS follow the environment (`HTTPS_PROXY`,
+    `ALL_PROXY`, `NO_PROXY`), and those without TLS use no proxy."""
+
+    HTTP_PROXY_HOST = "databricks.http.proxy.host"
+    """The proxy's host, instead of a URL."""
+
+    HTTP_PROXY_PORT = "databricks.http.proxy.port"
+    """The proxy's port."""
+
+    HTTP_PROXY_USERNAME = "databricks.http.proxy.username"
+    """The user's name at the proxy (HTTP Basic)."""
+
+    HTTP_PROXY_PASSWORD = "databricks.http.proxy.password"
+    """The user's password at the proxy."""
+
+    HTTP_PROXY_BYPASS_HOSTS = "databricks.http.proxy.bypass_hosts"
+    """Hosts that are reached without the proxy, separated by commas: names with all names below
+    them, addresses, or networks such as `10.0.0.0/8`."""
+
     USERNAME = "username"
     """The user's name. With a personal access token it is always `token`."""
 
     ACCESS_TOKEN = "databricks.access_token"
-    """A personal access token."""
+    """A personal access token, or an OAuth token that you renew yourself."""
+
+    ACCESS_TOKEN_EXPIRES_AT = "databricks.access_token_expires_at"
+    """When the access token ends, as a timestamp (RFC 3339) or in seconds since 1970. It is then
+    not sent any more, and the error says why."""
+
+    AUTH_TYPE = "databricks.auth.type"
+    """How to authenticate: `pat` (a token), `oauth-m2m` (a service principal's client id and
+    secret), `oauth-u2m` (a person in a browser), `token-exchange` (another identity provider's
+    token); the other words are other programs' names for these. Unless set it follows from the
+    credentials that are given."""
+
+    OAUTH_CLIENT_ID = "databricks.oauth.client_id"
+    """The OAuth client: a service principal's id, or a registered application's. A browser uses
+    `databricks-cli`, which every workspace knows, unless set."""
+
+    OAUTH_CLIENT_SECRET = "databricks.oauth.client_secret"
+    """The OAuth secret of the service principal."""
+
+    OAUTH_SCOPES = "databricks.oauth.scopes"
+    """The OAuth scopes, separated by blanks. Unless set `all-apis` for a service principal,
+    `all-apis offline_access` for a browser, `sql` for an exchange."""
+
+    OAUTH_TOKEN_ENDPOINT = "databricks.oauth.token_endpoint"
+    """Where tokens are asked for. Unless set, the workspace tells."""
+
+    OAUTH_REDIRECT_PORT = "databricks.oauth.redirect_port"
+    """The port on this machine that the browser comes back to; 0 takes any free one, which not
+    every client is registered for. Unless set, the first free port from 8020 to 8039."""
+
+    OAUTH_OPEN_BROWSER = "databricks.oauth.open_browser"
+    """Whether a browser is opened to sign in. Otherwise, or where there is none, connecting fails
+    with the address to visit, and connecting again waits for the visit. Default: `true`."""
+
+    OAUTH_SIGN_IN_TIMEOUT_S = "databricks.oauth.sign_in_timeout_s"
+    """How long a person may take to sign in, in seconds. Default: `120`."""
+
+    OAUTH_TOKEN_CACHE = "databricks.oauth.token_cache"
+    """Whether the tokens of a browser sign-in are kept on disk for the next process, readable by
+    you alone. Default: `true`."""
+
+    OAUTH_TOKEN_CACHE_DIR = "databricks.oauth.token_cache_dir"
+    """The directory they are kept in. `~/.config/adbc-databricks/oauth` unless set."""
+
+    OAUTH_SUBJECT_TOKEN = "databricks.oauth.subject_token"
+    """Another identity provider's token (a JWT), which the workspace exchanges for one of its
+    own."""
+
+    OAUTH_SUBJECT_TOKEN_FILE = "databricks.oauth.subject_token_file"
+    """A file with such a token, read before every exchange. Cannot be set by a URI."""
 
     USER_AGENT_ENTRY = "databricks.user_agent_entry"
     """Text added to the `User-Agent` of every request, such as `my-app/1.2`."""
@@ -57,6 +155,11 @@ class DatabaseOptions(_Option):
 
     DB_SCHEMA = "adbc.connection.db_schema"
     """The current schema. Set on an open connection it runs `USE SCHEMA`."""
+
+    QUERY_TAGS = "databricks.query_tags"
+    """Tags that the query history shows with statements: `key:value,key:value`. A connection's
+    travel with its session (the conf `QUERY_TAGS`), those set on an open connection or on a
+    statement with each statement. Never part of telemetry."""
 
     HTTP_CONNECT_TIMEOUT_MS = "databricks.http.connect_timeout_ms"
     """How long a connection may take to be made, in milliseconds. Default: `30000`."""
@@ -85,15 +188,15 @@ class DatabaseOptions(_Option):
 
     RESULT_DISPOSITION = "databricks.result.disposition"
     """Where results are put. `INLINE_OR_EXTERNAL_LINKS` falls back to `EXTERNAL_LINKS` where a
-    workspace refuses it. Unless set, it is `INLINE` with the format `JSON_ARRAY`;
-    `EXTERNAL_LINKS` with that format is INVALID_ARGUMENT, and with `INLINE_OR_EXTERNAL_LINKS`
-    a JSON result that comes as links is NOT_IMPLEMENTED. The driver's own questions (current
-    names, schemas) always use the default. Default: `INLINE_OR_EXTERNAL_LINKS`."""
+    workspace refuses it. Unless set, it is `INLINE` with the format `JSON_ARRAY`. The driver's
+    own questions (current names, schemas) always use the default. Default:
+    `INLINE_OR_EXTERNAL_LINKS`."""
 
     RESULT_FORMAT = "databricks.result.format"
     """What results are. `INLINE` results are always `JSON_ARRAY`, and `JSON_ARRAY` results are
-    asked for as `INLINE` unless a disposition is set; the server limits their size. The
-    driver's own questions always use the default. Default: `ARROW_STREAM`."""
+    asked for as `INLINE` unless a disposition is set; the server limits their size, and large
+    ones need `EXTERNAL_LINKS`. The driver's own questions always use the default. Default:
+    `ARROW_STREAM`."""
 
     RESULT_COMPRESSION = "databricks.result.compression"
     """How Arrow results are compressed. Default: `LZ4_FRAME`."""
@@ -129,7 +232,32 @@ class DatabaseOptions(_Option):
     """How often the link of one chunk is renewed before the download fails. Default: `3`."""
 
     TELEMETRY_TRACE_PARENT = "adbc.telemetry.trace_parent"
-    """The W3C `traceparent` of the span that the driver's activities belong to."""
+    """The W3C `traceparent` of the span that the driver's activities belong to. Unless set, it is
+    the OpenTelemetry span that is current where the driver is called, in a Rust application
+    with the feature `otlp`."""
+
+    TELEMETRY_TRACES_EXPORTER = "adbc.telemetry.traces_exporter"
+    """Where the activities of this database's connections are shown, on this machine only
+    (docs/tracing.md): nowhere; as JSON lines in files; as outlines on standard error; or as
+    OpenTelemetry spans, sent as the `OTEL_EXPORTER_OTLP_*` variables say, by a driver that was
+    built with the feature `otlp`. The variable `OTEL_TRACES_EXPORTER` is the application's and
+    is not read. Default: `none`."""
+
+    TELEMETRY_TRACES_FOLDER_PATH = "adbc.telemetry.traces_folder_path"
+    r"""The folder for the files of `adbcfile`; made if it is missing, for its owner alone. Unless
+    set, it is `$XDG_STATE_HOME/adbc/traces` or `~/.local/state/adbc/traces`; on macOS
+    `~/Library/Application Support/ADBC/Traces`, on Windows `%LOCALAPPDATA%\ADBC\Traces`."""
+
+    TRACES_FILE_SIZE_KB = "databricks.traces.file_size_kb"
+    """The size at which `adbcfile` begins a new file, in KiB. Default: `1024`."""
+
+    TRACES_FILES = "databricks.traces.files"
+    """How many files `adbcfile` keeps in its folder, whichever process wrote them; the oldest go.
+    Default: `100`."""
+
+    TRACES_TEXT = "databricks.traces.text"
+    """Whether traces hold free text: the text of SQL statements and the server's address.
+    Default: `false`."""
 
     TELEMETRY_ENABLED = "adbc.databricks.telemetry.enabled"
     """false: no telemetry, nor any request about it. true: telemetry if the workspace's feature
@@ -185,6 +313,11 @@ class ConnectionOptions(_Option):
     DB_SCHEMA = "adbc.connection.db_schema"
     """The current schema. Set on an open connection it runs `USE SCHEMA`."""
 
+    QUERY_TAGS = "databricks.query_tags"
+    """Tags that the query history shows with statements: `key:value,key:value`. A connection's
+    travel with its session (the conf `QUERY_TAGS`), those set on an open connection or on a
+    statement with each statement. Never part of telemetry."""
+
     AUTOCOMMIT = "adbc.connection.autocommit"
     """Whether each statement commits by itself. Only `true` can be set: the driver has no
     transactions yet. Default: `true`."""
@@ -206,15 +339,15 @@ class ConnectionOptions(_Option):
 
     RESULT_DISPOSITION = "databricks.result.disposition"
     """Where results are put. `INLINE_OR_EXTERNAL_LINKS` falls back to `EXTERNAL_LINKS` where a
-    workspace refuses it. Unless set, it is `INLINE` with the format `JSON_ARRAY`;
-    `EXTERNAL_LINKS` with that format is INVALID_ARGUMENT, and with `INLINE_OR_EXTERNAL_LINKS`
-    a JSON result that comes as links is NOT_IMPLEMENTED. The driver's own questions (current
-    names, schemas) always use the default. Default: `INLINE_OR_EXTERNAL_LINKS`."""
+    workspace refuses it. Unless set, it is `INLINE` with the format `JSON_ARRAY`. The driver's
+    own questions (current names, schemas) always use the default. Default:
+    `INLINE_OR_EXTERNAL_LINKS`."""
 
     RESULT_FORMAT = "databricks.result.format"
     """What results are. `INLINE` results are always `JSON_ARRAY`, and `JSON_ARRAY` results are
-    asked for as `INLINE` unless a disposition is set; the server limits their size. The
-    driver's own questions always use the default. Default: `ARROW_STREAM`."""
+    asked for as `INLINE` unless a disposition is set; the server limits their size, and large
+    ones need `EXTERNAL_LINKS`. The driver's own questions always use the default. Default:
+    `ARROW_STREAM`."""
 
     RESULT_COMPRESSION = "databricks.result.compression"
     """How Arrow results are compressed. Default: `LZ4_FRAME`."""
@@ -250,23 +383,34 @@ class ConnectionOptions(_Option):
     """How often the link of one chunk is renewed before the download fails. Default: `3`."""
 
     TELEMETRY_TRACE_PARENT = "adbc.telemetry.trace_parent"
-    """The W3C `traceparent` of the span that the driver's activities belong to."""
+    """The W3C `traceparent` of the span that the driver's activities belong to. Unless set, it is
+    the OpenTelemetry span that is current where the driver is called, in a Rust application
+    with the feature `otlp`."""
+
+    TRACES_DROPPED = "databricks.traces.dropped"
+    """How many activities are missing in this database's traces so far, because too many waited
+    or could not be written. Can only be read, on a connection."""
 
 
 class StatementOptions(_Option):
     """Options of a statement."""
 
+    QUERY_TAGS = "databricks.query_tags"
+    """Tags that the query history shows with statements: `key:value,key:value`. A connection's
+    travel with its session (the conf `QUERY_TAGS`), those set on an open connection or on a
+    statement with each statement. Never part of telemetry."""
+
     RESULT_DISPOSITION = "databricks.result.disposition"
     """Where results are put. `INLINE_OR_EXTERNAL_LINKS` falls back to `EXTERNAL_LINKS` where a
-    workspace refuses it. Unless set, it is `INLINE` with the format `JSON_ARRAY`;
-    `EXTERNAL_LINKS` with that format is INVALID_ARGUMENT, and with `INLINE_OR_EXTERNAL_LINKS`
-    a JSON result that comes as links is NOT_IMPLEMENTED. The driver's own questions (current
-    names, schemas) always use the default. Default: `INLINE_OR_EXTERNAL_LINKS`."""
+    workspace refuses it. Unless set, it is `INLINE` with the format `JSON_ARRAY`. The driver's
+    own questions (current names, schemas) always use the default. Default:
+    `INLINE_OR_EXTERNAL_LINKS`."""
 
     RESULT_FORMAT = "databricks.result.format"
     """What results are. `INLINE` results are always `JSON_ARRAY`, and `JSON_ARRAY` results are
-    asked for as `INLINE` unless a disposition is set; the server limits their size. The
-    driver's own questions always use the default. Default: `ARROW_STREAM`."""
+    asked for as `INLINE` unless a disposition is set; the server limits their size, and large
+    ones need `EXTERNAL_LINKS`. The driver's own questions always use the default. Default:
+    `ARROW_STREAM`."""
 
     RESULT_COMPRESSION = "databricks.result.compression"
     """How Arrow results are compressed. Default: `LZ4_FRAME`."""
@@ -306,4 +450,6 @@ class StatementOptions(_Option):
     Default: `false`."""
 
     TELEMETRY_TRACE_PARENT = "adbc.telemetry.trace_parent"
-    """The W3C `traceparent` of the span that the driver's activities belong to."""
+    """The W3C `traceparent` of the span that the driver's activities belong to. Unless set, it is
+    the OpenTelemetry span that is current where the driver is called, in a Rust application
+    with the feature `otlp`."""

@@ -7,7 +7,7 @@ use adbc_databricks::Connection;
 use arrow::array::{AsArray as _, Int32Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::ipc::writer::StreamWriter;
-use conformance::{connect_with, fault, logs_of_closed, query, statements, workspace};
+use conformance::{answers, connect_with, fault, logs_of_closed, query, statements, workspace};
 use databricks_local::{Fault, Workspace};
 use serde_json::Value;
 
@@ -117,4 +117,18 @@ fn a_file_of_another_result_is_refused() {
     assert!(error.message.contains("columns"), "{error:?}");
     let record = record(&workspace, connection, 1);
     assert!(record["error_info"]["error_name"].is_string(), "{record:#}");
+}
+
+#[test]
+fn a_download_goes_on_where_it_broke() {
+    let workspace = workspace();
+    let mut connection = connect(&workspace, &[]);
+    fault(&workspace, &format!("{CHUNKS}=cut:5000*1"));
+    let rows = query(&mut connection, SQL).expect("rows");
+    assert_eq!(rows.num_rows(), ROWS);
+    let parts = answers(&workspace, "GET", |path| path.starts_with("/results/"))
+        .iter()
+        .filter(|answer| answer.status == 206)
+        .count();
+    assert_eq!(parts, 1, "the rest of the one file that broke");
 }

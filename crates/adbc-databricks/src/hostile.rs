@@ -10,8 +10,11 @@ use crate::options::{CATALOGUE, Scope, Settings};
 use crate::results;
 use crate::uri::{Endpoint, UriOptions};
 
+/// What takes an input in.
+pub type Target = fn(&[u8]) -> bool;
+
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8]) -> bool); 6] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("answer", answer),
     ("chunk", chunk),
     ("links", links),

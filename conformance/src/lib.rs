@@ -3,16 +3,17 @@
 //! Each file under `tests/` is one sentence. This library holds what they share: a small workspace, connections to it, and the
 //! telemetry that its inbox received, as JSON.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adbc_core::error::Error as AdbcError;
-use adbc_core::options::{OptionDatabase, OptionValue};
-use adbc_core::{Connection as _, Database as _, Driver as _, Statement as _};
+use adbc_core::options::{OptionDatabase, OptionStatement, OptionValue};
+use adbc_core::{Connection as _, Database as _, Driver as _, Optionable as _, Statement as _};
 use adbc_databricks::telemetry::{Stats, TelemetryView};
 use adbc_databricks::{Connection, Database, Driver, Statement};
-use arrow::array::{AsArray as _, RecordBatch};
+use arrow::array::{AsArray as _, RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow::compute::concat_batches;
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int64Type, Schema};
 use databricks_local::{Fault, InboxRecord, RequestRecord, Workspace, WorkspaceBuilder};
 use serde_json::Value;
 
@@ -216,3 +217,43 @@ pub fn read_chunks(connection: &mut Connection) -> usize {
 
 /// The rows that [`read_chunks`] reads.
 pub const CHUNKED_ROWS: usize = 100_000;
+
+/// Puts rows into a table with these further options of the statement, and tells how many the driver says they were.
+///
+/// # Errors
+/// What the driver says.
+pub fn ingest(
+    connection: &mut Connection,
+    table: &str,
+    options: &[(&str, &str)],
+    rows: impl RecordBatchReader + Send + 'static,
+) -> Result<Option<i64>, AdbcError> {
+    let mut statement = connection.new_statement()?;
+    statement.set_option(OptionStatement::TargetTable, table.into())?;
+    for (key, value) in options {
+        statement.set_option((*key).into(), (*value).into())?;
+    }
+    statement.bind_stream(Box::new(rows))?;
+    statement.execute_update()
+}
+
+/// Batches as a reader, all of the first one's schema.
+pub fn reader(batches: Vec<RecordBatch>) -> impl RecordBatchReader + Send + 'static {
+    let schema = batches
+        .first()
+        .map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    RecordBatchIterator::new(batches.into_iter().map(Ok), schema)
+}
+
+/// Whether whatever was put under this path of a volume, files and directories, was removed again; and something was.
+pub fn was_staged_and_cleared(workspace: &Workspace, volume: &str) -> bool {
+    let place = format!("{volume}/").replace("//", "/");
+    let requests = workspace.requests();
+    let count = |method: &str| {
+        requests
+            .iter()
+            .filter(|request| request.method == method && request.path.contains(&place) && request.status == 204)
+            .count()
+    };
+    count("PUT") > 0 && count("PUT") == count("DELETE")
+}

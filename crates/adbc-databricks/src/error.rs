@@ -188,6 +188,12 @@ impl Error {
         self
     }
 
+    /// Puts what stands now after what went wrong.
+    pub(crate) fn followed_by(mut self, standing: &str) -> Self {
+        self.0.message = format!("{}; {standing}", self.0.message);
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -41,6 +41,7 @@ mod error;
 pub mod hostile;
 mod http;
 mod info;
+mod ingest;
 mod metadata;
 mod observe;
 pub mod options;

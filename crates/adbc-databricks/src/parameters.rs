@@ -49,13 +49,15 @@ pub(crate) fn rows(batch: &RecordBatch, by_name: bool) -> Result<impl Iterator<I
 }
 
 /// A column in one of the few types that have a text form, and that type's SQL name.
-struct Column {
+pub(crate) struct Column {
     array: ArrayRef,
     sql_type: String,
 }
 
 impl Column {
-    fn new(array: &ArrayRef) -> Result<Self> {
+    /// # Errors
+    /// `NotImplemented` for a type without text form; `InvalidData` for values that their type cannot hold.
+    pub(crate) fn new(array: &ArrayRef) -> Result<Self> {
         let (data_type, sql_type) = plain_type(array.data_type())?;
         let array = if *array.data_type() == data_type {
             Arc::clone(array)
@@ -71,7 +73,8 @@ impl Column {
         Ok(Self { array, sql_type })
     }
 
-    fn text(&self, row: usize) -> Option<String> {
+    /// A value as text; `None` for NULL.
+    pub(crate) fn text(&self, row: usize) -> Option<String> {
         let array = &self.array;
         if array.is_null(row) {
             return None;
@@ -108,7 +111,7 @@ impl Column {
 }
 
 /// The type that a column is brought to, and its SQL name. Unsigned integers go to the next wider signed type.
-fn plain_type(data_type: &DataType) -> Result<(DataType, String)> {
+pub(crate) fn plain_type(data_type: &DataType) -> Result<(DataType, String)> {
     let plain = |data_type: DataType, name: &str| Ok((data_type, name.to_owned()));
     match data_type {
         // A null has no type of its own; STRING casts to whatever the marker needs.

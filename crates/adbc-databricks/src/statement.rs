@@ -13,6 +13,7 @@ use databricks_wire::sea::Parameter;
 
 use crate::cancel::{Calling, CancelHandle};
 use crate::error::{Error, Result as DriverResult};
+use crate::ingest::Ingest;
 use crate::metadata::{self, Asker};
 use crate::observe::Purpose;
 use crate::options::{self, Settings};
@@ -73,6 +74,13 @@ impl Statement {
         }
     }
 
+    fn publish(&self) {
+        self.published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&self.settings);
+    }
+
     fn sql(&self) -> DriverResult<&Sensitive<String>> {
         self.sql
             .as_ref()
@@ -120,9 +128,37 @@ impl Statement {
         }))
     }
 
+    /// The table that executing puts the bound rows into, if that is what executing does.
+    fn ingest_target(&self) -> Option<String> {
+        self.settings
+            .text(options::INGEST_TABLE)
+            .filter(|table| !table.is_empty())
+    }
+
+    fn ingest(&mut self, table: &str) -> DriverResult<i64> {
+        let data: Box<dyn RecordBatchReader + Send> = match self.bound.take() {
+            None => {
+                return Err(Error::invalid_state(
+                    "no rows are bound that could be put into the table",
+                ));
+            }
+            Some(Bound::Batch(batch)) => {
+                self.bound = Some(Bound::Batch(batch.clone()));
+                let schema = batch.schema();
+                Box::new(RecordBatchIterator::new(iter::once(Ok(batch)), schema))
+            }
+            Some(Bound::Stream(stream)) => stream,
+        };
+        Ingest::new(&self.session, &self.settings, &self.cancel, table)?.run(data)
+    }
+
     fn run(&mut self) -> DriverResult<(Reader, Option<i64>)> {
         let cancel = self.cancel.clone();
         let _calling = cancel.call();
+        if let Some(table) = self.ingest_target() {
+            let rows = self.ingest(&table)?;
+            return Ok((replay(Arc::new(Schema::empty()), Vec::new()), Some(rows)));
+        }
         if self.bound.is_none() {
             let submission = self.submission()?;
             let answer = query(&self.session, &self.settings, submission, Purpose::QUERY, &cancel)?;
@@ -224,6 +260,9 @@ impl Statement {
     fn update(&mut self) -> DriverResult<Option<i64>> {
         let cancel = self.cancel.clone();
         let _calling = cancel.call();
+        if let Some(table) = self.ingest_target() {
+            return self.ingest(&table).map(Some);
+        }
         let mut total: Option<i64> = None;
         for outcome in self.executions(Purpose::UPDATE)? {
             if let Some(rows) = outcome?.affected_rows()? {
@@ -338,6 +377,8 @@ impl adbc_core::sync::Statement for Statement {
     fn set_sql_query(&mut self, query: impl AsRef<str>) -> Result<()> {
         self.sql = Some(Sensitive::new(query.as_ref().to_owned()));
         self.bound = None;
+        self.settings.unset(options::INGEST_TABLE);
+        self.publish();
         Ok(())
     }
 
@@ -355,10 +396,10 @@ impl Optionable for Statement {
 
     fn set_option(&mut self, key: OptionStatement, value: OptionValue) -> Result<()> {
         self.settings.set(key.as_ref(), &value)?;
-        self.published
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&self.settings);
+        self.publish();
+        if self.ingest_target().is_some() && key == OptionStatement::TargetTable {
+            self.sql = None;
+        }
         Ok(())
     }
 

@@ -37,11 +37,17 @@ pub static CLOUDFETCH_DOWNLOAD: Operation = Operation::new("CloudFetch.Download"
 pub static RESULTS_FETCH: Operation = Operation::new("Results.Fetch", EventKind::NONE);
 /// Part of a statement: decompressing and decoding one chunk.
 pub static RESULTS_DECODE: Operation = Operation::new("Results.Decode", EventKind::NONE);
+/// Part of a statement: writing one file to a volume.
+pub static VOLUME_PUT: Operation = Operation::new("Volume.Put", EventKind::NONE);
+/// Part of a statement: reading one file from a volume.
+pub static VOLUME_GET: Operation = Operation::new("Volume.Get", EventKind::NONE);
+/// Part of a statement: removing one file from a volume.
+pub static VOLUME_REMOVE: Operation = Operation::new("Volume.Remove", EventKind::NONE);
 /// Part of a connection or a statement: obtaining or renewing a credential.
 pub static AUTH_TOKEN: Operation = Operation::new("Auth.Token", EventKind::NONE);
 
 /// Every operation.
-pub static OPERATIONS: [&Operation; 14] = [
+pub static OPERATIONS: [&Operation; 17] = [
     &CONNECTION_OPEN,
     &CONNECTION_CLOSE,
     &STATEMENT_EXECUTE,
@@ -55,6 +61,9 @@ pub static OPERATIONS: [&Operation; 14] = [
     &CLOUDFETCH_DOWNLOAD,
     &RESULTS_FETCH,
     &RESULTS_DECODE,
+    &VOLUME_PUT,
+    &VOLUME_GET,
+    &VOLUME_REMOVE,
     &AUTH_TOKEN,
 ];
 

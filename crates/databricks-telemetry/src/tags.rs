@@ -92,6 +92,8 @@ activity::tags! {
     pub const DB_STATEMENT: LocalText = "db.statement", scope: Local, merge: Keep;
     /// What was done with a volume.
     pub const VOLUME_OPERATION: VolumeOperation = "volume.operation", scope: All, merge: Keep, kinds: [STATEMENT];
+    /// Bytes that were written to or read from a volume. The wire has no field for it.
+    pub const VOLUME_BYTES: ByteCount = "volume.bytes", scope: Local, merge: Sum;
     /// The form in which the result came, not the one that was asked for.
     pub const RESULT_FORMAT: ResultFormat = "result.format", scope: All, merge: Last, kinds: [STATEMENT, METADATA];
     /// Whether the result that came was compressed.

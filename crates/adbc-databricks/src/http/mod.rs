@@ -97,6 +97,13 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The body of a request. Cheap to clone, for every attempt.
+#[derive(Clone)]
+struct Payload {
+    content_type: &'static str,
+    bytes: Bytes,
+}
+
 /// A request for telemetry.
 pub(crate) struct Once {
     pub(crate) method: Method,
@@ -190,7 +197,11 @@ impl Client {
         let body = body
             .map(serde_json::to_vec)
             .transpose()
-            .map_err(|error| Error::internal(format!("the request could not be written: {error}")))?;
+            .map_err(|error| Error::internal(format!("the request could not be written: {error}")))?
+            .map(|json| Payload {
+                content_type: "application/json",
+                bytes: json.into(),
+            });
         let answer = self.call_bytes(call, body, retries, stopped).await?;
         let answer: &[u8] = if answer.is_empty() { b"{}" } else { &answer };
         // The position is enough to find the mistake; the text could quote data.
@@ -203,10 +214,28 @@ impl Client {
         })
     }
 
+    /// Sends a file's bytes, or nothing, and expects no answer but success.
+    ///
+    /// # Errors
+    /// As [`Client::call_unless`].
+    pub(crate) async fn send_bytes(
+        &self,
+        call: Call<'_>,
+        bytes: Bytes,
+        retries: &AtomicU32,
+        stopped: impl Future<Output = Error> + Send,
+    ) -> Result<()> {
+        let body = Payload {
+            content_type: "application/octet-stream",
+            bytes,
+        };
+        self.call_bytes(call, Some(body), retries, stopped).await.map(drop)
+    }
+
     async fn call_bytes(
         &self,
         call: Call<'_>,
-        body: Option<Vec<u8>>,
+        body: Option<Payload>,
         retries: &AtomicU32,
         stopped: impl Future<Output = Error> + Send,
     ) -> Result<Vec<u8>> {
@@ -250,7 +279,7 @@ impl Client {
     async fn attempt(
         &self,
         call: Call<'_>,
-        body: Option<Vec<u8>>,
+        body: Option<Payload>,
         credentials: &HeaderValue,
     ) -> Result<Vec<u8>, Attempt> {
         let url = self
@@ -265,8 +294,8 @@ impl Client {
             .header(AUTHORIZATION, credentials.clone());
         if let Some(body) = body {
             request = request
-                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(body);
+                .header(CONTENT_TYPE, HeaderValue::from_static(body.content_type))
+                .body(body.bytes);
         }
         if let Some(trace) = call.trace {
             request = request.header("traceparent", trace.to_traceparent());

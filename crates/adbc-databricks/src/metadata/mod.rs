@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::observe::Purpose;
 use crate::types::{self, SqlType};
 pub(crate) use ask::Asker;
-use ask::quoted;
+pub(crate) use ask::quoted;
 pub(crate) use listing::TABLE_TYPES;
 
 /// The columns that a query would return.

@@ -362,6 +362,33 @@ options! {
 
     /// Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
     BIND_BY_NAME = "adbc.statement.bind_by_name", STATEMENT, Kind::Flag, default "false";
+    /// The table that bound rows are put into by executing. Setting it takes the SQL text away, and the other way round.
+    INGEST_TABLE = "adbc.ingest.target_table", STATEMENT, Kind::Text;
+    /// The catalog of that table; the current one unless set.
+    INGEST_CATALOG = "adbc.ingest.target_catalog", STATEMENT, Kind::Text;
+    /// The schema of that table; the current one unless set.
+    INGEST_SCHEMA = "adbc.ingest.target_db_schema", STATEMENT, Kind::Text;
+    /// Whether that table is one of the session, and goes away with it. Such a table has no catalog and no schema.
+    INGEST_TEMPORARY = "adbc.ingest.temporary", STATEMENT, Kind::Flag, default "false";
+    /// What happens to the table: `create` fails if it is there, `append` if it is not, `replace` puts a new one in its place
+    /// once all rows have arrived, `create_append` takes it as it is.
+    INGEST_MODE = "adbc.ingest.mode", STATEMENT, Kind::Choice(&[
+        "adbc.ingest.mode.create", "adbc.ingest.mode.append", "adbc.ingest.mode.replace", "adbc.ingest.mode.create_append",
+    ]), default "adbc.ingest.mode.create";
+    /// How rows are put into a table: as Parquet files by way of a volume, as the text of `INSERT` statements, or (`auto`) by way
+    /// of the volume if there is one and the rows are more than 64 KiB.
+    INGEST_METHOD = "databricks.ingest.method", EVERYWHERE, Kind::Choice(&["auto", "volume", "insert"]), default "auto";
+    /// Where rows are staged on their way into a table: `/Volumes/CATALOG/SCHEMA/VOLUME` or a directory in it. The files are
+    /// removed afterwards.
+    INGEST_VOLUME = "databricks.ingest.staging_volume", EVERYWHERE, Kind::Text;
+    /// About how many bytes a staged Parquet file has; 16 MiB.
+    INGEST_FILE_BYTES = "databricks.ingest.file_bytes", EVERYWHERE, Kind::Integer { min: 1, max: 1_073_741_824 },
+        default "16777216";
+    /// How many staged files are uploaded at the same time. That many and one more are in memory.
+    INGEST_UPLOADS = "databricks.ingest.parallel_uploads", EVERYWHERE, Kind::Integer { min: 1, max: 64 }, default "4";
+    /// About how many bytes the text of one `INSERT` has; 1 MiB. The service takes statements of up to 16 MiB.
+    INGEST_INSERT_BYTES = "databricks.ingest.insert_bytes" | "adbc.statement.ingest.max_query_size_bytes", EVERYWHERE,
+        Kind::Integer { min: 1, max: 15_728_640 }, default "1048576";
     /// The W3C `traceparent` of the span that the driver's activities belong to. Unless set, it is the OpenTelemetry span that is
     /// current where the driver is called, in a Rust application with the feature `otlp`.
     TRACE_PARENT = "adbc.telemetry.trace_parent", EVERYWHERE, Kind::TraceParent;

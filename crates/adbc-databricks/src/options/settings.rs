@@ -204,6 +204,11 @@ impl Settings {
         }
     }
 
+    /// Forgets what the caller gave this option.
+    pub(crate) fn unset(&mut self, key: &'static str) {
+        self.values.remove(key);
+    }
+
     /// Whether the caller gave the option a value.
     pub(crate) fn has(&self, key: &'static str) -> bool {
         self.values.contains_key(key)

@@ -1,6 +1,7 @@
 //! One execution as the blocking faces use it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use activity::Activity;
 use arrow_array::cast::AsArray;
@@ -44,8 +45,7 @@ pub(crate) fn perform(
     purpose: Purpose,
     cancel: &CancelHandle,
 ) -> Result<Outcome> {
-    open.session().check_process()?;
-    runtime::wait(begin(open, settings, submission, purpose, cancel))
+    Begun::new(open, settings, purpose, cancel)?.submit(submission)
 }
 
 /// Executes a statement and opens its result, with one wait for both.
@@ -62,8 +62,7 @@ pub(crate) fn query(
     purpose: Purpose,
     cancel: &CancelHandle,
 ) -> Result<Answer> {
-    open.session().check_process()?;
-    let executed = begin(open, settings, submission, purpose, cancel);
+    let executed = Begun::new(open, settings, purpose, cancel)?.submitted(submission);
     let (counts, reader) = runtime::wait(async move {
         let outcome = executed.await?;
         let counts = outcome.counts();
@@ -72,25 +71,73 @@ pub(crate) fn query(
     Answer::read(counts, reader)
 }
 
-/// The execution, which is cancelled by `cancel` from now on.
-fn begin(
-    open: &Arc<OpenSession>,
-    settings: &Settings,
-    submission: Submission,
-    purpose: Purpose,
-    cancel: &CancelHandle,
-) -> impl Future<Output = Result<Outcome>> + Send + use<> {
-    let open = Arc::clone(open);
-    let trace = observe::trace_parent(settings);
-    let mut root = observe::statement(open.session().lease(), purpose, trace);
-    root.set_text(tags::DB_STATEMENT, || submission.sql().to_owned());
-    let run = Run::new(Arc::clone(open.session()), root.context().or(trace));
-    cancel.track(&run);
-    let limits = FetchLimits::new(settings);
-    async move {
+/// An execution before its statement is submitted: a record of its own, and something that a cancel acts on.
+pub(crate) struct Begun {
+    root: Activity,
+    run: Arc<Run>,
+    limits: FetchLimits,
+    open: Arc<OpenSession>,
+}
+
+impl Begun {
+    /// # Errors
+    /// `InvalidState` in a forked child.
+    pub(crate) fn new(
+        open: &Arc<OpenSession>,
+        settings: &Settings,
+        purpose: Purpose,
+        cancel: &CancelHandle,
+    ) -> Result<Self> {
+        open.session().check_process()?;
+        let trace = observe::trace_parent(settings);
+        let root = observe::statement(open.session().lease(), purpose, trace);
+        let run = Run::new(Arc::clone(open.session()), root.context().or(trace));
+        cancel.track(&run);
+        Ok(Self {
+            root,
+            run,
+            limits: FetchLimits::new(settings),
+            open: Arc::clone(open),
+        })
+    }
+
+    pub(crate) fn run(&self) -> &Arc<Run> {
+        &self.run
+    }
+
+    pub(crate) fn root(&mut self) -> &mut Activity {
+        &mut self.root
+    }
+
+    /// Ends an execution that never came to its statement.
+    pub(crate) fn fail(mut self, error: &Error) {
+        self.run.abandon();
+        conclude(&mut self.root, &self.run, Some(error));
+    }
+
+    /// Executes the statement and waits for the server.
+    ///
+    /// # Errors
+    /// As [`execute`].
+    ///
+    /// # Blocking
+    /// As [`perform`].
+    pub(crate) fn submit(self, submission: Submission) -> Result<Outcome> {
+        runtime::wait(self.submitted(submission))
+    }
+
+    async fn submitted(self, submission: Submission) -> Result<Outcome> {
+        let Self {
+            mut root,
+            run,
+            limits,
+            open,
+        } = self;
+        root.set_text(tags::DB_STATEMENT, || submission.sql().to_owned());
+        let before = root.elapsed();
         match execute(&run, submission, &root.parent_handle()).await {
             Ok(answer) => {
-                root.set(tags::RESULT_READY_LATENCY, root.elapsed());
+                root.set(tags::RESULT_READY_LATENCY, root.elapsed().saturating_sub(before));
                 Ok(Outcome {
                     root,
                     run,
@@ -106,6 +153,41 @@ fn begin(
             }
         }
     }
+}
+
+/// Executes a statement that clears away what another one left, whatever a cancel says. Goes on in the background if it takes
+/// longer than `patience`.
+///
+/// # Errors
+/// As [`execute`]; `Timeout` when it goes on.
+///
+/// # Blocking
+/// At most for `patience`.
+pub(crate) fn clear_away(open: &Arc<OpenSession>, submission: Submission, patience: Duration) -> Result<()> {
+    let session = Arc::clone(open.session());
+    let permit = session.background().permit();
+    let work = async move {
+        let mut root = observe::statement(session.lease(), Purpose::INTERNAL, None);
+        root.set_text(tags::DB_STATEMENT, || submission.sql().to_owned());
+        let run = Run::new(Arc::clone(&session), root.context());
+        let answer = execute(&run, submission, &root.parent_handle()).await;
+        match &answer {
+            Ok(_) => {
+                root.set(tags::RESULT_READY_LATENCY, root.elapsed());
+                run.complete();
+            }
+            Err(_) => run.abandon(),
+        }
+        conclude(&mut root, &run, answer.as_ref().err());
+        drop((root, run, permit));
+        answer.map(drop)
+    };
+    runtime::wait(async move {
+        match tokio::time::timeout(patience, tokio::spawn(work)).await {
+            Ok(ended) => ended.unwrap_or_else(|_| Err(Error::internal("the clearing away ended without an answer"))),
+            Err(_) => Err(Error::not_heard()),
+        }
+    })
 }
 
 /// Notes what a call took and how it ended, as the call returns.

@@ -7,6 +7,7 @@
 pub(crate) mod proxy;
 pub(crate) mod retry;
 pub(crate) mod tls;
+pub(crate) mod transfer;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -415,7 +416,7 @@ impl Attempt {
     }
 
     /// An attempt that must not be made again: 501 is the status that never is.
-    fn fatal(error: Error) -> Self {
+    pub(crate) fn fatal(error: Error) -> Self {
         Self {
             failure: Failure::Status(StatusCode::NOT_IMPLEMENTED),
             retry_after: None,

@@ -360,6 +360,10 @@ options! {
         | "adbc.databricks.cloudfetch.max_url_refresh_attempts", EVERYWHERE, Kind::Integer { min: 0, max: 100 },
         default "3";
 
+    /// The local directories, separated by commas, that `PUT` may read files from and `GET` may write files to. Unless it is set
+    /// neither is allowed: otherwise whoever writes the SQL text would read and write this machine's files.
+    ALLOWED_LOCAL_PATHS = "databricks.volume.allowed_local_paths" | "staging_allowed_local_path"
+        | "VolumeOperationAllowedLocalPaths", CONNECTION, Kind::Text;
     /// Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
     BIND_BY_NAME = "adbc.statement.bind_by_name", STATEMENT, Kind::Flag, default "false";
     /// The table that bound rows are put into by executing. Setting it takes the SQL text away, and the other way round.

@@ -12,6 +12,7 @@ mod lz4;
 mod plain;
 pub(crate) mod reader;
 mod shape;
+mod transfer;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -127,11 +128,6 @@ pub(crate) async fn open(
             false => Ok(Opened::empty()),
         };
     };
-    if manifest.is_volume_operation == Some(true) {
-        return Err(Error::not_implemented(
-            "volume operations (PUT, GET, REMOVE) are not supported",
-        ));
-    }
     let promise = Promise::of(&manifest);
     let parent = root.parent_handle();
     if !has_data(&data) && promise.chunks.is_some_and(|chunks| chunks > 0) {

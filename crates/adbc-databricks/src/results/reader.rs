@@ -10,8 +10,9 @@ use std::vec;
 use activity::Activity;
 use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
-use databricks_telemetry::tags;
+use databricks_telemetry::{StatementKind, tags};
 
+use super::transfer::Transfer;
 use super::{Chunk, Message, Opened, Promise};
 use crate::error::{Error, Result};
 use crate::observe;
@@ -97,6 +98,43 @@ impl ResultReader {
     pub(crate) fn promised_rows(&self) -> Option<i64> {
         let rows = self.promise.rows.filter(|_| !self.schema.fields().is_empty());
         rows.and_then(|rows| i64::try_from(rows).ok())
+    }
+
+    /// Carries out the transfer from or to a volume that the result's one row describes. The result is then a row that says so.
+    ///
+    /// # Errors
+    /// The transfer's; `InvalidState` when the local path is not allowed.
+    ///
+    /// # Blocking
+    /// Until the file is where it belongs, or the run is stopped.
+    pub(crate) fn transfer(mut self, allowed_paths: Option<&str>) -> Result<Self> {
+        self.root.set(tags::STATEMENT_TYPE, StatementKind::Volume);
+        let done = self.transferred(allowed_paths);
+        self.root.set(tags::OPERATION_LATENCY, self.root.elapsed());
+        match done {
+            Ok(status) => {
+                self.schema = status.schema();
+                self.promise = Promise::default();
+                self.feed = Feed::ended();
+                self.batches = vec![status].into_iter();
+                self.rows_handed_out = 0;
+                Ok(self)
+            }
+            Err(error) => {
+                let error = error.with_statement_id(self.run.statement_id());
+                self.finish(Err(error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    fn transferred(&mut self, allowed_paths: Option<&str>) -> Result<RecordBatch> {
+        let row = self
+            .advance()?
+            .ok_or_else(|| Error::result_set("the server asked for a transfer and did not say of what"))?;
+        let transfer = Transfer::read(&row)?;
+        self.root.set(tags::VOLUME_OPERATION, transfer.kind());
+        transfer.perform(&self.run, allowed_paths, self.root.parent_handle())
     }
 
     fn advance(&mut self) -> Result<Option<RecordBatch>> {

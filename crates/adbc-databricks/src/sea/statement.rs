@@ -17,7 +17,7 @@ use super::session::OpenSession;
 use crate::cancel::CancelHandle;
 use crate::error::{Error, Result};
 use crate::observe::{self, Purpose};
-use crate::options::Settings;
+use crate::options::{self, Settings};
 use crate::results::reader::ResultReader;
 use crate::results::{self, FetchLimits};
 use crate::runtime;
@@ -29,6 +29,8 @@ pub(crate) struct Outcome {
     answer: StatementResponse,
     limits: FetchLimits,
     open: Arc<OpenSession>,
+    /// The directories that files may be transferred from and to.
+    allowed_paths: Option<String>,
 }
 
 /// Executes a statement and waits for the server.
@@ -77,6 +79,7 @@ pub(crate) struct Begun {
     run: Arc<Run>,
     limits: FetchLimits,
     open: Arc<OpenSession>,
+    allowed_paths: Option<String>,
 }
 
 impl Begun {
@@ -98,6 +101,7 @@ impl Begun {
             run,
             limits: FetchLimits::new(settings),
             open: Arc::clone(open),
+            allowed_paths: settings.text(options::ALLOWED_LOCAL_PATHS),
         })
     }
 
@@ -132,6 +136,7 @@ impl Begun {
             run,
             limits,
             open,
+            allowed_paths,
         } = self;
         root.set_text(tags::DB_STATEMENT, || submission.sql().to_owned());
         let before = root.elapsed();
@@ -144,6 +149,7 @@ impl Begun {
                     answer,
                     limits,
                     open,
+                    allowed_paths,
                 })
             }
             Err(error) => {
@@ -208,7 +214,15 @@ impl Outcome {
     /// # Blocking
     /// Until the first chunk is here.
     pub(crate) fn open(self) -> Result<ResultReader> {
-        runtime::wait(self.opened())
+        let transfer = self.transfer();
+        transferred(transfer, runtime::wait(self.opened())?)
+    }
+
+    /// Whether the result is a transfer from or to a volume that is left to the client, and what is allowed then.
+    fn transfer(&self) -> Option<AllowedPaths> {
+        let manifest = self.answer.manifest.as_ref();
+        let is_transfer = manifest.is_some_and(|manifest| manifest.is_volume_operation == Some(true));
+        is_transfer.then(|| self.allowed_paths.clone())
     }
 
     async fn opened(self) -> Result<ResultReader> {
@@ -218,6 +232,7 @@ impl Outcome {
             answer,
             limits,
             open,
+            allowed_paths: _,
         } = self;
         let opened = tokio::select! {
             opened = results::open(Arc::clone(&run), answer, limits, &mut root) => opened,
@@ -246,13 +261,14 @@ impl Outcome {
     /// As [`Outcome::open`].
     pub(crate) fn answer(self) -> Result<Answer> {
         let counts = self.counts();
-        Answer::read(counts, self.open()?)
+        Answer::read(counts, runtime::wait(self.opened())?)
     }
 
     fn counts(&self) -> Counts {
         // A statement that changes rows answers with one row or none. A query may have a column of this name, and many rows.
         let manifest = self.answer.manifest.as_ref();
         Counts {
+            transfer: self.transfer(),
             told: self.answer.status.num_modified_rows,
             place: self.place_of_counts(),
             is_brief: manifest.is_none_or(|manifest| manifest.total_row_count.is_some_and(|rows| rows <= 1)),
@@ -264,6 +280,12 @@ impl Outcome {
     /// # Errors
     /// As [`Outcome::open`].
     pub(crate) fn affected_rows(mut self) -> Result<Option<i64>> {
+        if self.transfer().is_some() {
+            self.open()?
+                .try_for_each(|batch| batch.map(drop))
+                .map_err(Error::out_of)?;
+            return Ok(None);
+        }
         let (None, Some(index)) = (self.answer.status.num_modified_rows, self.place_of_counts()) else {
             conclude(&mut self.root, &self.run, None);
             self.run.complete();
@@ -299,6 +321,7 @@ pub(crate) enum Answer {
 
 /// What the server's answer says about changed rows, before its result is read.
 struct Counts {
+    transfer: Option<AllowedPaths>,
     told: Option<i64>,
     /// The column of the result that counts them.
     place: Option<usize>,
@@ -307,7 +330,13 @@ struct Counts {
 
 impl Answer {
     fn read(counts: Counts, reader: ResultReader) -> Result<Self> {
-        let Counts { told, place, is_brief } = counts;
+        let Counts {
+            transfer,
+            told,
+            place,
+            is_brief,
+        } = counts;
+        let reader = transferred(transfer, reader)?;
         if !is_brief || (told.is_none() && place.is_none()) {
             return Ok(Self::Rows(reader));
         }
@@ -323,6 +352,16 @@ impl Answer {
             batches,
             changed,
         })
+    }
+}
+
+/// The local directories that files may be transferred from and to, as the option has them.
+type AllowedPaths = Option<String>;
+
+fn transferred(transfer: Option<AllowedPaths>, reader: ResultReader) -> Result<ResultReader> {
+    match transfer {
+        Some(allowed_paths) => reader.transfer(allowed_paths.as_deref()),
+        None => Ok(reader),
     }
 }
 

@@ -11,7 +11,8 @@ pub(super) fn changes_session(sql: &str) -> bool {
             false
         }
         "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY" | "TRUNCATE" | "OPTIMIZE" | "VACUUM" | "ANALYZE" => false,
-        "ALTER" | "DROP" | "COMMENT" | "GRANT" | "REVOKE" | "MSCK" | "RESTORE" | "UNDROP" => false,
+        "ALTER" | "DROP" | "COMMENT" | "GRANT" | "REVOKE" | "MSCK" | "RESTORE" | "UNDROP" | "PUT" | "GET"
+        | "REMOVE" => false,
         "CREATE" => {
             let mut word = next();
             if word == "OR" {
@@ -71,6 +72,7 @@ mod tests {
             "CREATE OR REPLACE VIEW v AS SELECT 1",
             "",
             "-- nothing",
+            "PUT '/tmp/a' INTO '/Volumes/c/s/v/a'",
         ] {
             assert!(!changes_session(sql), "{sql}");
         }

@@ -231,6 +231,31 @@ class DatabaseOptions(_Option):
     CLOUDFETCH_MAX_URL_REFRESH_ATTEMPTS = "databricks.cloudfetch.max_url_refresh_attempts"
     """How often the link of one chunk is renewed before the download fails. Default: `3`."""
 
+    VOLUME_ALLOWED_LOCAL_PATHS = "databricks.volume.allowed_local_paths"
+    """The local directories, separated by commas, that `PUT` may read files from and `GET` may
+    write files to. Unless it is set neither is allowed: otherwise whoever writes the SQL text
+    would read and write this machine's files."""
+
+    INGEST_METHOD = "databricks.ingest.method"
+    """How rows are put into a table: as Parquet files by way of a volume, as the text of `INSERT`
+    statements, or (`auto`) by way of the volume if there is one and the rows are more than 64
+    KiB. Default: `auto`."""
+
+    INGEST_STAGING_VOLUME = "databricks.ingest.staging_volume"
+    """Where rows are staged on their way into a table: `/Volumes/CATALOG/SCHEMA/VOLUME` or a
+    directory in it. The files are removed afterwards."""
+
+    INGEST_FILE_BYTES = "databricks.ingest.file_bytes"
+    """About how many bytes a staged Parquet file has; 16 MiB. Default: `16777216`."""
+
+    INGEST_PARALLEL_UPLOADS = "databricks.ingest.parallel_uploads"
+    """How many staged files are uploaded at the same time. That many and one more are in memory.
+    Default: `4`."""
+
+    INGEST_INSERT_BYTES = "databricks.ingest.insert_bytes"
+    """About how many bytes the text of one `INSERT` has; 1 MiB. The service takes statements of
+    up to 16 MiB. Default: `1048576`."""
+
     TELEMETRY_TRACE_PARENT = "adbc.telemetry.trace_parent"
     """The W3C `traceparent` of the span that the driver's activities belong to. Unless set, it is
     the OpenTelemetry span that is current where the driver is called, in a Rust application
@@ -382,6 +407,31 @@ class ConnectionOptions(_Option):
     CLOUDFETCH_MAX_URL_REFRESH_ATTEMPTS = "databricks.cloudfetch.max_url_refresh_attempts"
     """How often the link of one chunk is renewed before the download fails. Default: `3`."""
 
+    VOLUME_ALLOWED_LOCAL_PATHS = "databricks.volume.allowed_local_paths"
+    """The local directories, separated by commas, that `PUT` may read files from and `GET` may
+    write files to. Unless it is set neither is allowed: otherwise whoever writes the SQL text
+    would read and write this machine's files."""
+
+    INGEST_METHOD = "databricks.ingest.method"
+    """How rows are put into a table: as Parquet files by way of a volume, as the text of `INSERT`
+    statements, or (`auto`) by way of the volume if there is one and the rows are more than 64
+    KiB. Default: `auto`."""
+
+    INGEST_STAGING_VOLUME = "databricks.ingest.staging_volume"
+    """Where rows are staged on their way into a table: `/Volumes/CATALOG/SCHEMA/VOLUME` or a
+    directory in it. The files are removed afterwards."""
+
+    INGEST_FILE_BYTES = "databricks.ingest.file_bytes"
+    """About how many bytes a staged Parquet file has; 16 MiB. Default: `16777216`."""
+
+    INGEST_PARALLEL_UPLOADS = "databricks.ingest.parallel_uploads"
+    """How many staged files are uploaded at the same time. That many and one more are in memory.
+    Default: `4`."""
+
+    INGEST_INSERT_BYTES = "databricks.ingest.insert_bytes"
+    """About how many bytes the text of one `INSERT` has; 1 MiB. The service takes statements of
+    up to 16 MiB. Default: `1048576`."""
+
     TELEMETRY_TRACE_PARENT = "adbc.telemetry.trace_parent"
     """The W3C `traceparent` of the span that the driver's activities belong to. Unless set, it is
     the OpenTelemetry span that is current where the driver is called, in a Rust application
@@ -448,6 +498,45 @@ class StatementOptions(_Option):
     BIND_BY_NAME = "adbc.statement.bind_by_name"
     """Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
     Default: `false`."""
+
+    INGEST_TARGET_TABLE = "adbc.ingest.target_table"
+    """The table that bound rows are put into by executing. Setting it takes the SQL text away,
+    and the other way round."""
+
+    INGEST_TARGET_CATALOG = "adbc.ingest.target_catalog"
+    """The catalog of that table; the current one unless set."""
+
+    INGEST_TARGET_DB_SCHEMA = "adbc.ingest.target_db_schema"
+    """The schema of that table; the current one unless set."""
+
+    INGEST_TEMPORARY = "adbc.ingest.temporary"
+    """Whether that table is one of the session, and goes away with it. Such a table has no
+    catalog and no schema. Default: `false`."""
+
+    INGEST_MODE = "adbc.ingest.mode"
+    """What happens to the table: `create` fails if it is there, `append` if it is not, `replace`
+    puts a new one in its place once all rows have arrived, `create_append` takes it as it is.
+    Default: `adbc.ingest.mode.create`."""
+
+    INGEST_METHOD = "databricks.ingest.method"
+    """How rows are put into a table: as Parquet files by way of a volume, as the text of `INSERT`
+    statements, or (`auto`) by way of the volume if there is one and the rows are more than 64
+    KiB. Default: `auto`."""
+
+    INGEST_STAGING_VOLUME = "databricks.ingest.staging_volume"
+    """Where rows are staged on their way into a table: `/Volumes/CATALOG/SCHEMA/VOLUME` or a
+    directory in it. The files are removed afterwards."""
+
+    INGEST_FILE_BYTES = "databricks.ingest.file_bytes"
+    """About how many bytes a staged Parquet file has; 16 MiB. Default: `16777216`."""
+
+    INGEST_PARALLEL_UPLOADS = "databricks.ingest.parallel_uploads"
+    """How many staged files are uploaded at the same time. That many and one more are in memory.
+    Default: `4`."""
+
+    INGEST_INSERT_BYTES = "databricks.ingest.insert_bytes"
+    """About how many bytes the text of one `INSERT` has; 1 MiB. The service takes statements of
+    up to 16 MiB. Default: `1048576`."""
 
     TELEMETRY_TRACE_PARENT = "adbc.telemetry.trace_parent"
     """The W3C `traceparent` of the span that the driver's activities belong to. Unless set, it is

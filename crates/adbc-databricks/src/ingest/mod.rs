@@ -209,7 +209,7 @@ impl<'a> Ingest<'a> {
         let plan = stage::Plan {
             volume,
             file_bytes: self.size(options::INGEST_FILE_BYTES),
-            parallel_uploads: self.size(options::INGEST_UPLOADS),
+            parallel_uploads: u32::try_from(self.settings.integer(options::INGEST_UPLOADS)).unwrap_or(1),
             timeout: self.settings.seconds(options::STATEMENT_TIMEOUT_S),
         };
         let parent = begun.root().parent_handle();

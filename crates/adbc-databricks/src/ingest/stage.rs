@@ -30,6 +30,8 @@ use crate::sea::session::Session;
 const STEP_ROWS: usize = 8192;
 /// How long the end of an ingest waits for its files to be removed; then that goes on in the background.
 const CLEARING_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the removal of staged files waits for uploads that nobody needs any more.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(30);
 /// What stays as it is in a path.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -48,6 +50,7 @@ pub(super) struct Stage {
     file_bytes: usize,
     writer: Option<ArrowWriter<Vec<u8>>>,
     slots: Arc<Semaphore>,
+    parallel_uploads: u32,
     deadline: Option<tokio::time::Instant>,
     timeout: Duration,
     uploads: Vec<JoinHandle<Result<()>>>,
@@ -59,7 +62,7 @@ pub(super) struct Stage {
 pub(super) struct Plan {
     pub(super) volume: String,
     pub(super) file_bytes: usize,
-    pub(super) parallel_uploads: usize,
+    pub(super) parallel_uploads: u32,
     /// How long the statement may take, staging included; zero for ever.
     pub(super) timeout: Duration,
 }
@@ -92,7 +95,8 @@ impl Stage {
             schema,
             file_bytes: plan.file_bytes,
             writer: None,
-            slots: Arc::new(Semaphore::new(plan.parallel_uploads)),
+            slots: Arc::new(Semaphore::new(plan.parallel_uploads as usize)),
+            parallel_uploads: plan.parallel_uploads,
             deadline: (!plan.timeout.is_zero()).then(|| tokio::time::Instant::now() + plan.timeout),
             timeout: plan.timeout,
             uploads: Vec::new(),
@@ -148,10 +152,9 @@ impl Stage {
     pub(super) fn finish(&mut self) -> Result<()> {
         self.ship()?;
         let uploads = std::mem::take(&mut self.uploads);
-        let mut guards: Vec<Abort> = uploads.into_iter().map(Abort).collect();
         let outcome = self.wait(async move {
-            for upload in &mut guards {
-                (&mut upload.0).await.unwrap_or_else(|_| Err(lost()))?;
+            for upload in uploads {
+                upload.await.unwrap_or_else(|_| Err(lost()))?;
             }
             Ok(())
         });
@@ -234,14 +237,11 @@ impl Stage {
             return None;
         }
         let (directory, files) = (std::mem::take(&mut self.directory), self.files);
-        let uploads = std::mem::take(&mut self.uploads);
+        let (slots, all) = (Arc::clone(&self.slots), self.parallel_uploads);
         let permit = session.background().permit();
         Some(async move {
-            for upload in uploads {
-                // A file that is still on its way would come after its own removal.
-                upload.abort();
-                let _ = upload.await;
-            }
+            // A file that is still on its way would come after its own removal. Whoever uploads has a slot.
+            let _ = tokio::time::timeout(UPLOAD_PATIENCE, slots.acquire_many(all)).await;
             for file in 0..files {
                 remove(&session, &file_path(&directory, file)).await;
             }
@@ -267,15 +267,6 @@ async fn remove(session: &Session, path: &str) {
         .send_bytes(call, Bytes::new(), &AtomicU32::new(0), std::future::pending())
         .await;
     observe::end(root, &removed);
-}
-
-/// An upload that ends with whoever waits for it.
-struct Abort(JoinHandle<Result<()>>);
-
-impl Drop for Abort {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 fn file_path(directory: &str, file: usize) -> String {

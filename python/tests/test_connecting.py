@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pathlib
+import subprocess
 
 import adbc_driver_manager
 import pytest
 
 import adbc_driver_databricks
-from adbc_driver_databricks import ConnectionOptions, DatabaseOptions, StatementOptions, dbapi
+from adbc_driver_databricks import ConnectionOptions, DatabaseOptions, StatementOptions, dbapi, local
 
 
 def one(connection) -> int:
@@ -137,3 +138,21 @@ def test_any_driver_manager_finds_it_by_manifest_and_by_uri(script, tmp_path: pa
         """
     )
     assert printed.split() == ["1", "1"]
+
+
+def test_dbsql_driver_install_makes_it_known(script, tmp_path: pathlib.Path):
+    environment = script.environment
+    environment.update(HOME=str(tmp_path), XDG_CONFIG_HOME=str(tmp_path / "config"))
+    dbsql, library = str(local.find_dbsql()), adbc_driver_databricks.driver_path()
+    subprocess.run([dbsql, "driver", "install", "--library", library], env=environment, check=True, capture_output=True)
+    program = """
+        from adbc_driver_manager import dbapi as manager
+        try:
+            with manager.connect("databricks", URI, autocommit=True) as connection, connection.cursor() as cursor:
+                print(cursor.execute("SELECT 1").fetchone()[0])
+        except manager.Error as error:
+            print("could not load" in str(error).lower())
+    """
+    assert script.run(program) == "1\n"
+    subprocess.run([dbsql, "driver", "uninstall"], env=environment, check=True, capture_output=True)
+    assert script.run(program) == "True\n"

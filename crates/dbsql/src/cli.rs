@@ -29,6 +29,26 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Show what a local workspace's telemetry inbox holds, or explain what would be sent.
     Telemetry(TelemetryArgs),
+    /// Make the driver known to ADBC driver managers (Python, R, Go, C++ and others).
+    Driver(DriverArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DriverArgs {
+    #[command(subcommand)]
+    pub(crate) command: DriverCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DriverCommand {
+    /// Write a driver manifest for this user, so that managers find the driver by its name and by its URIs.
+    Install {
+        /// The shared library; the one beside this program when not given.
+        #[arg(long, value_name = "FILE")]
+        library: Option<PathBuf>,
+    },
+    /// Remove the manifest.
+    Uninstall,
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ import pytest
 
 from adbc_driver_databricks import LocalWorkspace
 
-ENDLESS = "SELECT count(*) FROM range(1000000000) AS a CROSS JOIN range(1000000000) AS b WHERE (a.id + b.id) % 7 = 3"
+ENDLESS = "SELECT count(*) FROM range(1000) AS a CROSS JOIN range(1000000000000) AS b WHERE (a.id + b.id) % 7 = 3"
 """A query that does not end by itself within a test's life."""
 
 DEADLINE_S = 120

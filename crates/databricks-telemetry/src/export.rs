@@ -89,14 +89,26 @@ impl Exporter {
         events: &[&Event],
         patience: &dyn Patience,
     ) {
-        let halves = match self.send(transport, route, events, patience) {
+        let halves = match self.send_safely(transport, route, events, patience) {
             Fate::TooLarge if events.len() > 1 => events.chunks(events.len().div_ceil(2)),
             fate => return self.settle(fate, events.len()),
         };
         for half in halves {
-            let fate = self.send(transport, route, half, patience);
+            let fate = self.send_safely(transport, route, half, patience);
             self.settle(fate, half.len());
         }
+    }
+
+    /// Sends, and survives a panic. Counting the events is the last that sending does, so none of them was counted then.
+    fn send_safely(
+        &mut self,
+        transport: &dyn Transport,
+        route: Route,
+        events: &[&Event],
+        patience: &dyn Patience,
+    ) -> Fate {
+        let sent = catch_unwind(AssertUnwindSafe(|| self.send(transport, route, events, patience)));
+        sent.unwrap_or(Fate::Dropped(DropReason::TelemetryPanicked))
     }
 
     fn settle(&self, fate: Fate, events: usize) {

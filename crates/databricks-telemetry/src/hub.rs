@@ -218,12 +218,16 @@ impl Hub {
         left
     }
 
-    /// Takes a completed record.
-    pub(crate) fn accept(self: &Arc<Self>, event: Event, decision: Decision) {
+    /// Counts a completed record, before it is [accepted](Hub::accept).
+    pub(crate) fn count_record(&self, is_incomplete: bool) {
         self.counters.count(Counter::Recorded, 1);
-        if event.incomplete {
+        if is_incomplete {
             self.counters.count(Counter::Incomplete, 1);
         }
+    }
+
+    /// Takes a completed record, which was counted.
+    pub(crate) fn accept(self: &Arc<Self>, event: Event, decision: Decision) {
         let limit = match decision.verdict {
             Verdict::On => usize::MAX,
             Verdict::Pending => PENDING_ENTRIES,

@@ -1,13 +1,17 @@
 //! The one listener of the process: takes completed roots to the lane on which they travel.
 
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use activity::{Level, Listener, Record, Registration};
 
 use crate::event::Event;
+use crate::lane::Lane;
 use crate::route::Route;
 use crate::source::SOURCE;
+use crate::stats::DropReason;
 
 /// Listeners of this crate that are registered at [`SOURCE`]. A forked child inherits its parent's, which is why the
 /// number lives in the memory that the fork copies along with them.
@@ -83,15 +87,35 @@ impl Listener for TelemetryListener {
         let Some(lane) = record.lane::<Route>().and_then(Route::lane) else {
             return;
         };
-        if lane.turn() == self.turn
-            && lane.is_here()
-            && let Some(event) = Event::read(record, || lane.session())
-        {
-            lane.accept(event);
+        if lane.turn() == self.turn && lane.is_here() {
+            hear(lane, record);
         }
     }
 
     fn unregistered(&self) {
         REGISTERED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Takes a record to its lane. A panic on the way costs that record alone: one that got out would end the listener, and
+/// with it the telemetry of every connection.
+fn hear(lane: &Lane, record: &Record<'_>) {
+    let mut is_counted = false;
+    let heard = catch_unwind(AssertUnwindSafe(|| {
+        let Some(event) = Event::read(record, || lane.session()) else {
+            return;
+        };
+        lane.hub().count_record(event.incomplete);
+        is_counted = true;
+        lane.accept(event);
+    }));
+    if let Err(panic) = heard {
+        // Dropping what was thrown may throw again.
+        mem::forget(panic);
+        let hub = lane.hub();
+        if !is_counted {
+            hub.count_record(false);
+        }
+        hub.counters.dropped(DropReason::TelemetryPanicked, 1);
     }
 }

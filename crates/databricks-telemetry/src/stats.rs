@@ -42,6 +42,7 @@ drop_reasons! {
     Undelivered = "undelivered": "Requests were made, and none of them got through.",
     Cancelled = "cancelled": "The driver gave up the request.",
     TransportPanicked = "transport_panicked": "The transport panicked.",
+    TelemetryPanicked = "telemetry_panicked": "Telemetry's own code panicked over it.",
     Unaudited = "unaudited": "The audit file could not be written, so nothing was sent.",
     Closed = "closed": "The connection was closed before the record could be sent, or before it was complete.",
 }
@@ -76,7 +77,7 @@ counters! {
     unserved: "Connections that went without telemetry because a bound was reached or a thread could not be started.",
     abandoned_workers: "Worker threads left behind by a close, because a request did not return by its deadline.",
     queued_bytes: "Bytes that queued records hold, with the request bodies they will become.",
-    listener_panics: "Panics of listeners, of telemetry and of others; a listener that panicked is not called again.",
+    listener_panics: "Panics of the application's own listeners; one that panicked is not called again.",
     open_records: "Records begun and not yet complete.",
 }
 

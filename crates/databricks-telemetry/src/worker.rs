@@ -15,7 +15,7 @@ use crate::queue::Entry;
 use crate::schedule::{Ticks, random};
 use crate::stats::{Counter, DropReason};
 use crate::system::USER_AGENT;
-use crate::transport::{FlagOutcome, FlagRequest};
+use crate::transport::{FlagOutcome, FlagRequest, Transport};
 
 /// The body of the worker's thread.
 pub(crate) fn run(hub: &Arc<Hub>) {
@@ -45,10 +45,33 @@ impl Drop for Finish<'_> {
     }
 }
 
-/// Sends one batch: asks for the flag if anybody's record depends on it, and sorts by route.
+/// Sends one batch, sorted by route. A panic on the way costs what was about to be sent, and not the worker.
 fn send(hub: &Hub, exporter: &mut Exporter, mut batch: Vec<Entry>) {
+    let way = catch_unwind(AssertUnwindSafe(|| prepare(hub, &mut batch)));
+    let Ok(way) = way else {
+        return hub.counters.dropped(DropReason::TelemetryPanicked, batch.len());
+    };
+    let Some((transport, authenticated)) = way else { return };
+    let (anonymous, identified): (Vec<_>, Vec<_>) = batch
+        .iter()
+        .map(|entry| &entry.event)
+        .partition(|event| event.anonymous || !authenticated);
+    let deliver = |exporter: &mut Exporter, route, events: &[&Event]| {
+        if !events.is_empty() {
+            exporter.deliver(&*transport, route, events, hub);
+            hub.lock().responsive = exporter.responsive;
+        }
+    };
+    deliver(exporter, Route::Unauthenticated, &anonymous);
+    deliver(exporter, Route::Authenticated, &identified);
+}
+
+/// Leaves of a batch what may be sent, asking for the flag if anybody's record depends on it; counts the rest as dropped.
+/// Gives the way to the workspace and whether it has credentials, or nothing when there is nothing left to send.
+fn prepare(hub: &Hub, batch: &mut Vec<Entry>) -> Option<(Arc<dyn Transport>, bool)> {
     if hub.is_resting() {
-        return hub.counters.dropped(DropReason::BreakerOpen, batch.len());
+        hub.counters.dropped(DropReason::BreakerOpen, batch.len());
+        return None;
     }
     if batch.iter().any(|entry| entry.governed) {
         let reason = match flag(hub) {
@@ -63,23 +86,13 @@ fn send(hub: &Hub, exporter: &mut Exporter, mut batch: Vec<Entry>) {
         }
     }
     if batch.is_empty() {
-        return;
+        return None;
     }
-    let Some((transport, authenticated)) = hub.transport() else {
-        return hub.counters.dropped(DropReason::Closed, batch.len());
-    };
-    let (anonymous, identified): (Vec<_>, Vec<_>) = batch
-        .iter()
-        .map(|entry| &entry.event)
-        .partition(|event| event.anonymous || !authenticated);
-    let deliver = |exporter: &mut Exporter, route, events: &[&Event]| {
-        if !events.is_empty() {
-            exporter.deliver(&*transport, route, events, hub);
-            hub.lock().responsive = exporter.responsive;
-        }
-    };
-    deliver(exporter, Route::Unauthenticated, &anonymous);
-    deliver(exporter, Route::Authenticated, &identified);
+    let way = hub.transport();
+    if way.is_none() {
+        hub.counters.dropped(DropReason::Closed, batch.len());
+    }
+    way
 }
 
 /// What the workspace's flag says; asks for it if that is not known, or not any more.

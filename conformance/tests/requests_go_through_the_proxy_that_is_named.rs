@@ -9,7 +9,7 @@ use adbc_core::sync::{Database as _, Driver as _};
 use adbc_databricks::{Database, Driver};
 use arrow::array::RecordBatchReader as _;
 use base64::Engine as _;
-use conformance::{start, statement};
+use conformance::{logs_of_closed, of_type, start, statement};
 use databricks_local::Workspace;
 
 /// A proxy that tunnels for those who know the password, and keeps a book of where to.
@@ -150,6 +150,41 @@ fn hosts_that_are_left_out_are_reached_without_it() {
         assert_eq!(rows(&database(&workspace, &options)), 60_175);
     }
     assert!(proxy.tunnels().is_empty());
+}
+
+/// The record of the opening says whether this workspace is reached through a proxy, not whether one is set.
+#[test]
+fn telemetry_says_whether_there_is_one_in_between() {
+    let (workspace, proxy) = (start(|builder| builder.tls(true)), Proxy::start());
+    let url = format!("http://127.0.0.1:{}", proxy.port);
+    let named = [
+        ("databricks.http.proxy.url", url.as_str()),
+        ("databricks.http.proxy.username", "me"),
+        ("databricks.http.proxy.password", "proxy-canary"),
+        ("enableTelemetry", "true"),
+        ("forceEnableTelemetry", "true"),
+    ];
+    let ways: [(&[(&str, &str)], bool); 3] = [
+        (&[], true),
+        (&[("databricks.http.proxy.bypass_hosts", "elsewhere.example")], true),
+        (&[("databricks.http.proxy.bypass_hosts", "localhost")], false),
+    ];
+    for (more, expected) in ways {
+        let before = proxy.tunnels().len();
+        assert_eq!(rows(&database(&workspace, &[&named[..], more].concat())), 60_175);
+        assert_eq!(proxy.tunnels().len() > before, expected, "{more:?}");
+    }
+    let logs = logs_of_closed(&workspace, ways.len());
+    let said: Vec<_> = of_type(&logs, "CREATE_SESSION")
+        .into_iter()
+        .map(|log| {
+            let parameters = &log["driver_connection_params"];
+            ["use_proxy", "use_system_proxy", "use_cf_proxy"].map(|name| parameters[name].as_bool())
+        })
+        .collect();
+    let expected = ways.map(|(_, expected)| [Some(expected), Some(false), Some(false)]);
+    assert_eq!(said, expected);
+    assert!(logs.iter().all(|log| !log.to_string().contains("canary")));
 }
 
 #[test]

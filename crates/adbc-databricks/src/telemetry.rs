@@ -10,6 +10,7 @@ use databricks_telemetry::{
     ConnectionFacts, ErrorCategory, FlagOutcome, FlagRequest, Lease, Outcome, Telemetry, TelemetryPost, Transport,
     Unreachable,
 };
+use databricks_wire::sea::{Compression, Disposition, Format};
 use reqwest::Method;
 
 use crate::error::Result;
@@ -19,6 +20,7 @@ use crate::http::tls::Trust;
 use crate::http::{Attempt, Client, Once};
 use crate::options::{self, Settings};
 use crate::runtime;
+use crate::sea::execute::ResultForm;
 use crate::traces::Traces;
 
 pub use databricks_telemetry::enable;
@@ -80,38 +82,24 @@ impl TelemetryView {
 fn facts(client: &Client, settings: &Settings) -> ConnectionFacts {
     let endpoint = client.endpoint();
     let authenticator = client.authenticator();
-    let choice = |key, word: &str| Some(settings.text(key).as_deref() == Some(word));
+    let has_proxy = client.route().has_proxy_for(&endpoint.base);
+    let wanted = ResultForm::of(settings);
     ConnectionFacts {
         org_id: endpoint.org_id.as_deref().and_then(|id| id.parse().ok()),
         allow_self_signed: Some(Trust::of(settings).allows_self_signed()),
         use_system_trust_store: Some(true),
-        arrow: choice(options::FORMAT, "ARROW_STREAM"),
-        cloudfetch: choice(options::DISPOSITION, "INLINE_OR_EXTERNAL_LINKS"),
+        arrow: Some(wanted.format == Format::ArrowStream),
+        cloudfetch: Some(wanted.disposition == Disposition::InlineOrExternalLinks),
         direct_results: Some(settings.text(options::WAIT_TIMEOUT).as_deref() != Some("0s")),
-        use_proxy: uses_proxy(client.route()),
-        use_system_proxy: match client.route() {
-            Route::Proxy(_) => Some(false),
-            route => uses_proxy(route),
-        },
-        use_download_proxy: uses_proxy(client.route()),
+        use_proxy: Some(has_proxy),
+        use_system_proxy: Some(has_proxy && matches!(client.route(), Route::Environment)),
+        use_download_proxy: Some(false),
         complex_types: Some(true),
-        lz4: choice(options::COMPRESSION, "LZ4_FRAME"),
+        lz4: Some(wanted.compression == Compression::Lz4Frame),
         auto_commit: Some(true),
         socket_timeout: Some(settings.millis(options::READ_TIMEOUT_MS)),
         poll_interval: Some(settings.millis(options::POLL_INTERVAL_MAX_MS)),
         ..ConnectionFacts::new(endpoint.authority(), authenticator.identity(), authenticator.kind())
-    }
-}
-
-/// Whether requests go through a proxy, as far as that is certain. Where one is set, the list of exceptions may or may not name this
-/// host, and nothing is claimed.
-fn uses_proxy(route: &Route) -> Option<bool> {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    match route {
-        Route::Direct => Some(false),
-        Route::Environment => (!proxies.into_iter().any(is_set)).then_some(false),
-        Route::Proxy(_) => None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::thread;
 use adbc_core::error::Status;
 use adbc_core::sync::{Optionable as _, Statement as _};
 use serde_json::json;
-use support::{Request, Server, inline, ok, query, refusal, statement};
+use support::{Request, Server, inline, ok, query, refusal, statement, telemetry_of};
 
 const EXPIRED: &str = "RESOURCE_DOES_NOT_EXIST";
 
@@ -66,6 +66,25 @@ fn a_query_does_not_notice() {
             .any(|request| request.path.starts_with("/api/2.0/sql/sessions/session-2")),
         "{closed:?}"
     );
+}
+
+/// Whoever joins records with the workspace's own history finds the session in which a statement ran.
+#[test]
+fn telemetry_names_the_session_in_which_each_statement_ran() {
+    let server = forgetful(&["session-1"]);
+    let mut connection = server.connect_with(&[("forceEnableTelemetry", "true")]);
+    statement(&mut connection, "SELECT 1").execute_update().unwrap();
+    query(&mut connection).unwrap();
+    query(&mut connection).unwrap();
+    drop(connection);
+    let sessions = |operation: &str| -> Vec<String> {
+        let logs = telemetry_of(&server, operation);
+        let ids = logs.iter().map(|log| log["session_id"].as_str().unwrap_or_default());
+        ids.map(str::to_owned).collect()
+    };
+    assert_eq!(sessions("CREATE_SESSION"), ["session-1", "session-2"]);
+    assert_eq!(sessions("EXECUTE_STATEMENT"), ["session-1", "session-2", "session-2"]);
+    assert_eq!(sessions("DELETE_SESSION"), ["session-2"]);
 }
 
 #[test]

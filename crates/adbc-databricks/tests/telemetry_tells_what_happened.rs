@@ -314,3 +314,46 @@ fn the_uri_may_say_it_too() {
     drop(connection);
     one(telemetry_of(&server, "EXECUTE_STATEMENT"));
 }
+
+/// What the record of an opening says is what statements are then asked for.
+#[test]
+fn an_opening_says_what_form_of_results_is_asked_for() {
+    for (options, [arrow, hybrid]) in [
+        (&[][..], [true, true]),
+        (&[("databricks.result.disposition", "EXTERNAL_LINKS")], [true, false]),
+        (&[("databricks.result.disposition", "INLINE")], [false, false]),
+        (&[("databricks.result.format", "JSON_ARRAY")], [false, false]),
+    ] {
+        let server = Server::start(|request, _| {
+            let one = json!([["7"]]);
+            request.is_execute().then(|| {
+                let mut answer = inline(1);
+                if request.json()["format"] == "JSON_ARRAY" {
+                    answer["manifest"]["format"] = json!("JSON_ARRAY");
+                    answer["manifest"]["result_compression"] = json!("NONE");
+                    answer["result"] = json!({"chunk_index": 0, "row_count": 1, "row_offset": 0, "data_array": one});
+                }
+                ok(answer)
+            })
+        });
+        let mut connection = server.connect_with(&[&FORCED, options].concat());
+        assert_eq!(query(&mut connection).unwrap().len(), 1, "{options:?}");
+        drop(connection);
+        let said = one(telemetry_of(&server, "CREATE_SESSION"))["driver_connection_params"].clone();
+        assert_eq!(
+            (&said["enable_arrow"], &said["enable_sea_hybrid_results"]),
+            (&json!(arrow), &json!(hybrid)),
+            "{options:?}"
+        );
+        let requests = server.requests();
+        let asked = requests.iter().find(|request| request.is_execute()).unwrap().json();
+        assert_eq!(asked["format"] == "ARROW_STREAM", arrow, "{options:?}");
+        assert_eq!(
+            asked["disposition"] == "INLINE_OR_EXTERNAL_LINKS",
+            hybrid,
+            "{options:?}"
+        );
+        let came = one(telemetry_of(&server, "EXECUTE_STATEMENT"))["sql_operation"]["execution_result"].clone();
+        assert_eq!(came == "INLINE_ARROW", arrow, "{options:?}");
+    }
+}

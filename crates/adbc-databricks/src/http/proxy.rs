@@ -1,5 +1,6 @@
 //! Which proxy requests go through.
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 use url::Url;
 
@@ -17,7 +18,17 @@ pub(crate) enum Route {
     /// Through what the environment says (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`).
     Environment,
     /// Through the proxy that the options name.
-    Proxy(Box<Proxy>),
+    Proxy(Box<Named>),
+}
+
+/// The proxy that the options name.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    proxy: Proxy,
+    /// Without a user or a password.
+    address: Url,
+    /// The hosts that are reached without it, as `NO_PROXY` has them.
+    bypass: String,
 }
 
 impl Route {
@@ -42,7 +53,7 @@ impl Route {
             let is_plain = endpoint.base.scheme() == "http";
             return Ok(if is_plain { Self::Direct } else { Self::Environment });
         };
-        let mut proxy = Proxy::all(address).map_err(|_| malformed(PROXY_URL))?;
+        let mut proxy = Proxy::all(address.clone()).map_err(|_| malformed(PROXY_URL))?;
         match (settings.text(PROXY_USERNAME), settings.secret(PROXY_PASSWORD)) {
             (Some(name), password) => {
                 proxy = proxy.basic_auth(&name, password.as_ref().map_or("", |password| password.expose()));
@@ -60,16 +71,33 @@ impl Route {
                 .map(|host| host.trim().trim_start_matches("*."));
             hosts.filter(|host| !host.is_empty()).collect::<Vec<_>>().join(",")
         });
-        Ok(Self::Proxy(Box::new(
-            proxy.no_proxy(bypass.and_then(|list| NoProxy::from_string(&list))),
-        )))
+        let bypass = bypass.unwrap_or_default();
+        Ok(Self::Proxy(Box::new(Named {
+            proxy: proxy.no_proxy(NoProxy::from_string(&bypass)),
+            address,
+            bypass,
+        })))
+    }
+
+    /// Whether a request for `url` goes through a proxy: by the rules that reqwest asks, too.
+    pub(crate) fn has_proxy_for(&self, url: &Url) -> bool {
+        let rules = match self {
+            Self::Direct => return false,
+            Self::Environment => Matcher::from_system(),
+            Self::Proxy(named) => Matcher::builder()
+                .all(named.address.to_string())
+                .no(named.bypass.as_str())
+                .build(),
+        };
+        let Ok(target) = url.as_str().parse() else { return false };
+        rules.intercept(&target).is_some()
     }
 
     pub(crate) fn apply(&self, builder: ClientBuilder) -> ClientBuilder {
         match self {
             Self::Direct => builder.no_proxy(),
             Self::Environment => builder,
-            Self::Proxy(proxy) => builder.proxy(Proxy::clone(proxy)),
+            Self::Proxy(named) => builder.proxy(named.proxy.clone()),
         }
     }
 }

@@ -26,9 +26,7 @@ const POLL_GROWTH: f64 = 1.5;
 pub(crate) struct Submission {
     sql: Sensitive<String>,
     parameters: Vec<Parameter>,
-    disposition: Disposition,
-    format: Format,
-    compression: Compression,
+    form: ResultForm,
     row_limit: Option<i64>,
     query_tags: Option<String>,
     wait_timeout: Option<String>,
@@ -36,8 +34,16 @@ pub(crate) struct Submission {
     poll_interval_max: Duration,
 }
 
-impl Submission {
-    pub(crate) fn new(sql: Sensitive<String>, settings: &Settings) -> Self {
+/// The form in which the result of a statement is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResultForm {
+    pub(crate) disposition: Disposition,
+    pub(crate) format: Format,
+    pub(crate) compression: Compression,
+}
+
+impl ResultForm {
+    pub(crate) fn of(settings: &Settings) -> Self {
         let json = settings.text(options::FORMAT).as_deref() == Some("JSON_ARRAY");
         let disposition = match settings.text(options::DISPOSITION).as_deref() {
             // Documented for JSON, unlike the hybrid one.
@@ -48,10 +54,7 @@ impl Submission {
         };
         let json = json || disposition == Disposition::Inline;
         let plain = json || settings.text(options::COMPRESSION).as_deref() == Some("NONE");
-        let timeout = settings.seconds(options::STATEMENT_TIMEOUT_S);
         Self {
-            sql,
-            parameters: Vec::new(),
             disposition,
             format: if json { Format::JsonArray } else { Format::ArrowStream },
             compression: if plain {
@@ -59,6 +62,17 @@ impl Submission {
             } else {
                 Compression::Lz4Frame
             },
+        }
+    }
+}
+
+impl Submission {
+    pub(crate) fn new(sql: Sensitive<String>, settings: &Settings) -> Self {
+        let timeout = settings.seconds(options::STATEMENT_TIMEOUT_S);
+        Self {
+            sql,
+            parameters: Vec::new(),
+            form: ResultForm::of(settings),
             row_limit: i64::try_from(settings.integer(options::ROW_LIMIT))
                 .ok()
                 .filter(|limit| *limit > 0),
@@ -90,8 +104,8 @@ impl Submission {
             statement: self.sql.clone(),
             parameters: self.parameters.clone(),
             disposition: Some(disposition),
-            format: Some(self.format),
-            result_compression: (self.compression == Compression::Lz4Frame).then_some(self.compression),
+            format: Some(self.form.format),
+            result_compression: (self.form.compression == Compression::Lz4Frame).then_some(self.form.compression),
             // Usually none: a positive one makes hybrid results lose chunks, and "0s" costs a small query one more round trip.
             // The server then waits up to 10 s; a cancel in the meantime is remembered by the run.
             wait_timeout: self.wait_timeout.clone(),
@@ -163,14 +177,14 @@ pub(crate) async fn execute(run: &Arc<Run>, submission: Submission, parent: &Par
 }
 
 async fn submit(run: &Run, submission: &Submission, trace: Option<SpanContext>) -> Result<StatementResponse> {
-    let hybrid = submission.disposition == Disposition::InlineOrExternalLinks;
+    let hybrid = submission.form.disposition == Disposition::InlineOrExternalLinks;
     let first = if hybrid && run.session().hybrid_refused() {
         Disposition::ExternalLinks
     } else {
-        submission.disposition
+        submission.form.disposition
     };
     let refusal = match post(run, &submission.request(run, first), trace).await {
-        Err(error) if hybrid && first == submission.disposition && error.http_status() == Some(400) => error,
+        Err(error) if hybrid && first == submission.form.disposition && error.http_status() == Some(400) => error,
         answer => return answer,
     };
     // A 400 ran nothing, so asking again is safe. If the disposition was not the reason, the second answer is as bad.
@@ -202,6 +216,7 @@ async fn post(run: &Run, request: &ExecuteStatementRequest, trace: Option<SpanCo
             }
             let mut again = request.clone();
             session.address(&mut again);
+            run.move_to(again.session_id.as_deref());
             submit_once(run, &again, trace).await
         }
         answer => answer,

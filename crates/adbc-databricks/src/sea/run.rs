@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use activity::{Operation, SpanContext};
+use activity::{Id, Operation, SpanContext};
 use databricks_telemetry::operations;
 use databricks_wire::sea;
 use reqwest::Method;
@@ -41,6 +41,8 @@ enum Stop {
 pub(crate) struct Run {
     session: Arc<Session>,
     statement_id: OnceLock<String>,
+    /// The session in which it ran, if the one that it began in was lost.
+    moved_to: OnceLock<Id>,
     stop: watch::Sender<Stop>,
     /// Whether the server has been told to stop.
     told: AtomicBool,
@@ -67,6 +69,7 @@ impl Run {
         Arc::new(Self {
             session,
             statement_id: OnceLock::new(),
+            moved_to: OnceLock::new(),
             stop: watch::Sender::new(Stop::Not),
             told: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -108,6 +111,19 @@ impl Run {
         if *self.stop.borrow() != Stop::Not {
             self.tell_server();
         }
+    }
+
+    /// Remembers that it runs in another session than it began in.
+    pub(crate) fn move_to(&self, session_id: Option<&str>) {
+        if let Some(id) = session_id.and_then(|id| Id::new(id).ok()) {
+            // An execution is moved once: the second loss of a session is an error.
+            let _ = self.moved_to.set(id);
+        }
+    }
+
+    /// The session in which it runs, if that is another than it began in.
+    pub(crate) fn moved_to(&self) -> Option<Id> {
+        self.moved_to.get().copied()
     }
 
     /// Remembers that the server needs no close.

@@ -200,6 +200,9 @@ pub(crate) fn clear_away(open: &Arc<OpenSession>, submission: Submission, patien
 fn conclude(root: &mut Activity, run: &Run, error: Option<&Error>) {
     root.set(tags::OPERATION_LATENCY, root.elapsed());
     root.set(tags::RETRY_COUNT, run.retry_count());
+    if let Some(session) = run.moved_to() {
+        root.set(tags::SESSION_ID, session);
+    }
     if let Some(error) = error {
         observe::fail(root, error);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use activity::{ByteCount, Parent};
+use activity::{ByteCount, Parent, SpanContext};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
@@ -239,13 +239,14 @@ impl Stage {
         let (directory, files) = (std::mem::take(&mut self.directory), self.files);
         let (slots, all) = (Arc::clone(&self.slots), self.parallel_uploads);
         let permit = session.background().permit();
+        let trace = self.run.trace();
         Some(async move {
             // A file that is still on its way would come after its own removal. Whoever uploads has a slot.
             let _ = tokio::time::timeout(UPLOAD_PATIENCE, slots.acquire_many(all)).await;
             for file in 0..files {
-                remove(&session, &file_path(&directory, file)).await;
+                remove(&session, &file_path(&directory, file), trace).await;
             }
-            remove(&session, &directory_path(&directory)).await;
+            remove(&session, &directory_path(&directory), trace).await;
             drop(permit);
         })
     }
@@ -259,9 +260,10 @@ impl Drop for Stage {
     }
 }
 
-async fn remove(session: &Session, path: &str) {
-    let root = session.lease().root(&operations::VOLUME_REMOVE, None);
-    let call = Call::harmless(&Method::DELETE, path).traced(root.context());
+/// An activity of its own, in the trace of the ingest: whose record must not wait for it.
+async fn remove(session: &Session, path: &str, trace: Option<SpanContext>) {
+    let root = session.lease().root(&operations::VOLUME_REMOVE, trace);
+    let call = Call::harmless(&Method::DELETE, path).traced(root.context().or(trace));
     let removed = session
         .client()
         .send_bytes(call, Bytes::new(), &AtomicU32::new(0), std::future::pending())

@@ -212,6 +212,137 @@ fn of_statements_that_succeed() {
     }));
 }
 
+/// Everything that can be put into tables and volumes, and everything around it that has a name, with local traces that show
+/// texts.
+#[test]
+fn of_ingests_and_transfers() {
+    let directory = Directory::new("transfer");
+    let workspace = marked_workspace(&directory);
+    let traces = directory.file("canary_traces");
+    let options = [
+        (
+            "databricks.ingest.staging_volume",
+            "/Volumes/main/default/canary_volume/canary_folder",
+        ),
+        (
+            "databricks.volume.allowed_local_paths",
+            directory.0.to_str().expect("UTF-8"),
+        ),
+        ("databricks.query_tags", "canary_key:canary_value"),
+        ("adbc.telemetry.traces_exporter", "adbcfile"),
+        ("adbc.telemetry.traces_folder_path", &traces),
+        ("databricks.traces.text", "true"),
+    ];
+    let mut connection = connect_marked(&workspace, &options);
+    update(&mut connection, "CREATE VOLUME main.default.canary_volume");
+    let rows = || conformance::reader(vec![texts("canary_ingest_column", &["canary ingested value"; 3])]);
+    for (method, table) in [("volume", "canary_staged"), ("insert", "canary_inserted")] {
+        let by = [("databricks.ingest.method", method)];
+        assert_eq!(conformance::ingest(&mut connection, table, &by, rows()), Ok(Some(3)));
+        conformance::ingest(&mut connection, table, &by, rows()).expect_err("it is there already");
+        let failing = [Err(ArrowError::ComputeError("canary source failure".into()))];
+        let schema = texts("canary_ingest_column", &[]).schema();
+        let failing = arrow::array::RecordBatchIterator::new(failing, schema);
+        conformance::ingest(&mut connection, "canary_never", &by, failing).expect_err("a failing source");
+    }
+    workspace.fault(Fault::Status {
+        path_prefix: "PUT /api/2.0/fs/files/".to_owned(),
+        status: 403,
+        retry_after: None,
+        times: 1,
+    });
+    let by = [("databricks.ingest.method", "volume")];
+    conformance::ingest(&mut connection, "canary_refused", &by, rows()).expect_err("a refused upload");
+
+    let (file, remote) = (
+        directory.file("canary_file.csv"),
+        "/Volumes/main/default/canary_volume/canary.csv",
+    );
+    for (sql, succeeds) in [
+        (format!("PUT '{file}' INTO '{remote}'"), true),
+        (format!("PUT '{file}' INTO '{remote}'"), false),
+        (format!("GET '{remote}' TO '{file}'"), true),
+        (format!("GET '{remote}' TO '/canary_elsewhere/canary'"), false),
+        (format!("REMOVE '{remote}'"), true),
+        (format!("GET '{remote}' TO '{file}'"), false),
+    ] {
+        assert_eq!(query(&mut connection, &sql).is_ok(), succeeds, "{sql}");
+    }
+    let objects = connection.get_objects(
+        adbc_core::options::ObjectDepth::All,
+        Some("main"),
+        None,
+        Some("canary%"),
+        None,
+        None,
+    );
+    assert!(objects.expect("objects").count() > 0);
+    connection
+        .get_statistics(Some("main"), Some("default"), Some("canary_staged"), false)
+        .map(drop)
+        .expect("statistics");
+    assert_debug_is_clean("a connection", &connection);
+    drop(connection);
+
+    let records = records_of_closed(&workspace, 1);
+    assert_records_are_clean(&workspace, &records);
+    let logs = logs_of_closed(&workspace, 1);
+    let of_volumes = logs.iter().filter(|log| log["vol_operation"].is_object());
+    assert!(of_volumes.count() >= 5, "{logs:#?}");
+    let requests = workspace.requests();
+    assert!(requests.iter().any(|request| request.path.contains("canary_volume")));
+    // The traces that the user asked for have what the user asked for.
+    let shown: String = fs::read_dir(&traces)
+        .expect("traces")
+        .map(|file| fs::read_to_string(file.expect("a file").path()).expect("text"))
+        .collect();
+    assert!(shown.contains("canary_staged"), "{shown}");
+    assert!(!shown.contains(TOKEN), "a token is in a trace");
+}
+
+/// Who signs in, with what, and where that was written down.
+#[test]
+fn of_a_service_principal_in_a_profile() {
+    let directory = Directory::new("profile");
+    let workspace = start(|builder| {
+        builder
+            .token(TOKEN)
+            .warehouse_id(WAREHOUSE)
+            .oauth_client("canary-client", "canary-secret")
+    });
+    let profiles = directory.file("canary_profiles");
+    for (secret, works) in [("canary-secret", true), ("canary-other-secret", false)] {
+        let text = format!(
+            "[canary_profile]\nhost = {}\nwarehouse_id = {WAREHOUSE}\nclient_id = canary-client\nclient_secret = {secret}\n",
+            workspace.url()
+        );
+        fs::write(&profiles, text).expect("a file");
+        let options = [
+            ("databricks.config_profile", "canary_profile"),
+            ("databricks.config_file", &profiles),
+            ("adbc.databricks.telemetry.force_enabled", "true"),
+            ("databricks.retry.max_retries", "0"),
+        ];
+        let options = options.map(|(key, value): (&str, &str)| (key.into(), value.into()));
+        let database = adbc_core::Driver::new_database_with_opts(&mut Driver, options).expect("a profile");
+        assert_debug_is_clean("a database", &database);
+        let connection = database.new_connection();
+        assert_eq!(connection.is_ok(), works);
+        if let Ok(mut connection) = connection {
+            query(&mut connection, "SELECT 'canary_literal'").expect("a row");
+        }
+    }
+    let records = records_of_closed(&workspace, 1);
+    assert_records_are_clean(&workspace, &records);
+    let logs = logs_of_closed(&workspace, 1);
+    let opened = &conformance::of_type(&logs, "CREATE_SESSION")[0];
+    let parameters = &opened["driver_connection_params"];
+    assert_eq!(
+        [&opened["auth_type"], &parameters["auth_mech"], &parameters["auth_flow"]],
+        ["oauth-client_credentials", "OAUTH", "CLIENT_CREDENTIALS"]
+    );
+}
+
 #[test]
 fn of_statements_that_fail() {
     let directory = Directory::new("failure");

@@ -227,6 +227,179 @@ fn three_bound_rows() {
     assert_eq!(told(&workspace, &logs), (0, 7));
 }
 
+const VOLUME: (&str, &str) = ("databricks.ingest.staging_volume", "/Volumes/main/default/staging");
+
+fn thousand(from: i64) -> RecordBatch {
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 1000));
+    RecordBatch::try_from_iter([("n", numbers)]).expect("a batch")
+}
+
+fn is_internal(log: &Value) -> bool {
+    log["sql_operation"]["operation_detail"]["is_internal_call"] == true
+}
+
+/// An ingest is the record of the statement that loads the rows, or one for each statement that brings some. What the driver
+/// does for it besides says that it is the driver's own.
+#[test]
+fn an_ingest_by_either_way() {
+    for (method, several) in [("volume", false), ("insert", true)] {
+        let workspace = workspace();
+        let options = [
+            VOLUME,
+            ("databricks.ingest.method", method),
+            ("databricks.ingest.insert_bytes", "4000"),
+        ];
+        let mut connection = connect_with(&workspace, &options).expect("a connection");
+        query(&mut connection, "CREATE VOLUME main.default.staging").expect("a volume");
+        let rows = conformance::reader(vec![thousand(0)]);
+        assert_eq!(conformance::ingest(&mut connection, "t", &[], rows), Ok(Some(1000)));
+        drop(connection);
+        let logs = logs_of_closed(&workspace, 1);
+        let executions = &statements(&logs)[1..];
+        let (driver, user): (Vec<&Value>, Vec<_>) = executions.iter().partition(|log| is_internal(log));
+        assert_eq!(driver.len(), 1, "CREATE TABLE, by {method}: {executions:#?}");
+        assert_eq!(user.len() > 1, several, "{method}: {executions:#?}");
+        assert!(
+            user.iter()
+                .all(|log| log["sql_operation"]["statement_type"] == "UPDATE")
+        );
+        let all = submissions(&workspace);
+        assert_eq!(endings(&logs), vec![None; all], "{method}");
+        assert_eq!(told(&workspace, &logs), (0, all), "{method}");
+    }
+}
+
+#[test]
+fn an_ingest_whose_source_fails_while_it_is_staged() {
+    let workspace = workspace();
+    let options = [VOLUME, ("databricks.ingest.method", "volume")];
+    let mut connection = connect_with(&workspace, &options).expect("a connection");
+    query(&mut connection, "CREATE VOLUME main.default.staging").expect("a volume");
+    let schema = thousand(0).schema();
+    let good = (0..20).map(|batch| Ok(thousand(1000 * batch)));
+    let bad = std::iter::once(Err(ArrowError::ComputeError("a source's own mistake".to_owned())));
+    let rows = arrow::array::RecordBatchIterator::new(good.chain(bad), schema);
+    conformance::ingest(&mut connection, "t", &[], rows).expect_err("a failing source");
+    drop(connection);
+    let logs = logs_of_closed(&workspace, 1);
+    // CREATE VOLUME, CREATE TABLE, DROP TABLE; and the load, which was never submitted.
+    assert_eq!(endings(&logs), [None, None, None, Some("invalid_request")], "{logs:#?}");
+    assert_eq!(submissions(&workspace), 3);
+    let failed = statements(&logs)
+        .into_iter()
+        .find(|log| log["error_info"].is_object())
+        .expect("a failure");
+    assert!(
+        failed["sql_statement_id"].is_null() && !is_internal(failed),
+        "{failed:#}"
+    );
+}
+
+#[test]
+fn a_transfer_that_succeeds_and_one_that_fails() {
+    let workspace = workspace();
+    let directory = std::env::temp_dir().join(format!("each-ending-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let file = directory.join("a").to_str().expect("UTF-8").to_owned();
+    std::fs::write(&file, "a").expect("a file");
+    let allowed = [
+        (
+            "databricks.volume.allowed_local_paths",
+            directory.to_str().expect("UTF-8"),
+        ),
+        ("databricks.retry.max_retries", "0"),
+    ];
+    let mut connection = connect_with(&workspace, &allowed).expect("a connection");
+    query(&mut connection, "CREATE VOLUME main.default.v").expect("a volume");
+    query(
+        &mut connection,
+        &format!("PUT '{file}' INTO '/Volumes/main/default/v/a'"),
+    )
+    .expect("a transfer");
+    // Done, and nobody looked at the row that says so.
+    drop(reader(
+        &mut connection,
+        &format!("GET '/Volumes/main/default/v/a' TO '{file}'"),
+    ));
+    workspace.fault(Fault::Status {
+        path_prefix: "DELETE /volume-files/".to_owned(),
+        status: 503,
+        retry_after: None,
+        times: 1,
+    });
+    query(&mut connection, "REMOVE '/Volumes/main/default/v/a'").expect_err("storage is away");
+    drop(connection);
+    std::fs::remove_dir_all(&directory).expect("its removal");
+    let logs = logs_of_closed(&workspace, 1);
+    let endings = endings(&logs);
+    assert_eq!(endings[..3], [None; 3]);
+    assert_eq!(endings.len(), 4, "{logs:#?}");
+    assert!(endings[3].is_some());
+    let operations: Vec<_> = statements(&logs)[1..]
+        .iter()
+        .map(|log| log["vol_operation"]["volume_operation_type"].as_str())
+        .collect();
+    assert_eq!(operations, [Some("PUT"), Some("GET"), Some("DELETE")]);
+}
+
+/// A listing is a record of its own, which counts no polls: the statements that it takes have theirs, and are the driver's.
+#[test]
+fn listings_that_succeed_and_one_that_fails() {
+    use adbc_core::Connection as _;
+    use adbc_core::options::ObjectDepth;
+
+    let workspace = workspace();
+    let connection = connect_with(&workspace, &[("databricks.retry.max_retries", "0")]).expect("a connection");
+    let list = |depth| connection.get_objects(depth, Some("samples"), None, None, None, None);
+    for depth in [
+        ObjectDepth::Catalogs,
+        ObjectDepth::Schemas,
+        ObjectDepth::Tables,
+        ObjectDepth::All,
+    ] {
+        assert!(list(depth).expect("objects").count() > 0);
+    }
+    let nation = (Some("samples"), Some("tpch"), Some("nation"));
+    let statistics = connection.get_statistics(nation.0, nation.1, nation.2, false);
+    assert!(statistics.expect("statistics").count() > 0);
+    workspace.fault(Fault::Status {
+        path_prefix: "POST /api/2.0/sql/statements".to_owned(),
+        status: 403,
+        retry_after: None,
+        times: 1,
+    });
+    list(ObjectDepth::Catalogs).map(drop).expect_err("a refusal");
+    drop(connection);
+    let logs = logs_of_closed(&workspace, 1);
+    let executions = statements(&logs);
+    assert!(executions.iter().all(|log| is_internal(log)), "{executions:#?}");
+    assert_eq!(executions.len(), submissions(&workspace));
+    let listings: Vec<&Value> = logs
+        .iter()
+        .filter(|log| log["sql_operation"]["statement_type"] == "METADATA")
+        .collect();
+    let said: Vec<_> = listings
+        .iter()
+        .map(|log| (operation_type(log), log["error_info"]["error_name"].as_str()))
+        .collect();
+    let expected = [
+        ("LIST_CATALOGS", None),
+        ("LIST_SCHEMAS", None),
+        ("LIST_TABLES", None),
+        ("LIST_COLUMNS", None),
+        ("LIST_TABLES", None),
+        ("LIST_CATALOGS", Some("permission_error")),
+    ];
+    assert_eq!(said, expected);
+    for log in listings {
+        assert!(log["operation_latency_ms"].is_i64(), "{log:#}");
+        assert!(
+            log["sql_operation"]["operation_detail"]["n_operation_status_calls"].is_null(),
+            "{log:#}"
+        );
+    }
+}
+
 #[test]
 fn a_bound_row_that_fails_ends_the_call() {
     let workspace = workspace();

@@ -82,14 +82,19 @@ impl Purpose {
 
 /// Starts the root of an execution.
 pub(crate) fn statement(lease: &Lease, purpose: Purpose, parent: Option<SpanContext>) -> Activity {
+    let mut root = begin(lease, purpose, parent);
+    // Children add to it; a statement that was never polled shall say so.
+    root.set(tags::POLL_COUNT, 0);
+    root
+}
+
+fn begin(lease: &Lease, purpose: Purpose, parent: Option<SpanContext>) -> Activity {
     let mut root = lease.root(purpose.operation, parent);
     root.set(tags::STATEMENT_TYPE, purpose.kind);
     root.set(tags::OPERATION_INTERNAL, purpose.internal);
     if let Some(listing) = purpose.listing {
         root.set(tags::OPERATION_TYPE, listing);
     }
-    // Children add to it; a statement that was never polled shall say so.
-    root.set(tags::POLL_COUNT, 0);
     root
 }
 
@@ -100,7 +105,8 @@ pub(crate) fn listing<T>(
     trace: Option<SpanContext>,
     work: impl FnOnce() -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut root = statement(lease, purpose, trace);
+    // It makes no status request; its statements do, and have records of their own.
+    let mut root = begin(lease, purpose, trace);
     let outcome = work();
     root.set(tags::OPERATION_LATENCY, root.elapsed());
     end(root, &outcome);

@@ -76,7 +76,7 @@ impl<T: Tracer> OtelListener<T> {
         self
     }
 
-    /// The number of activities that were not shown because too many spans were open.
+    /// The number of activities that were not shown because too many spans were open, or because the one above was not shown.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -142,7 +142,10 @@ where
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let Some(parent) = self.parent(activity) else { return };
+        let Some(parent) = self.parent(activity) else {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         let builder = SpanBuilder::from_name(activity.operation().name())
             .with_kind(if activity.is_root() {
                 SpanKind::Client

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use activity::Listener;
 use activity_bridge::OtelListener;
-use activity_bridge::otlp::{Pipeline, Post};
+use activity_bridge::otlp::{Pipeline, Post, SdkTracer};
 use databricks_telemetry::{DRIVER_NAME, ErrorCategory};
 use opentelemetry::KeyValue;
 use reqwest::redirect;
@@ -23,6 +23,7 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// The way to the collector.
 pub(super) struct Spans {
     pipeline: Pipeline,
+    listener: Arc<OtelListener<SdkTracer>>,
 }
 
 impl Spans {
@@ -42,7 +43,12 @@ impl Spans {
             .with_text(text)
             .with_attribute_names(attribute_name)
             .with_common_attributes([KeyValue::new("db.system.name", "databricks")]);
-        Ok((Self { pipeline }, Arc::new(listener)))
+        let listener = Arc::new(listener);
+        let spans = Self {
+            pipeline,
+            listener: Arc::clone(&listener),
+        };
+        Ok((spans, listener))
     }
 
     pub(super) fn flush(&self, deadline: Duration) -> bool {
@@ -50,7 +56,7 @@ impl Spans {
     }
 
     pub(super) fn dropped(&self) -> u64 {
-        self.pipeline.dropped()
+        self.listener.dropped().saturating_add(self.pipeline.dropped())
     }
 }
 
@@ -115,7 +121,27 @@ impl Post for Collector {
 
 #[cfg(test)]
 mod tests {
+    use activity::Source;
+    use databricks_telemetry::operations;
+
     use super::*;
+
+    /// A source of this test's own: what others do at the driver's is not counted here.
+    static MANY: Source = Source::new("many", &databricks_telemetry::tags::TABLE);
+
+    #[test]
+    fn activities_beyond_the_open_spans_are_counted() {
+        let (spans, listener) = Spans::start(false).unwrap();
+        let registration = MANY.register(listener);
+        let shown: Vec<_> = (0..16_384)
+            .map(|_| MANY.start(&operations::STATEMENT_EXECUTE))
+            .collect();
+        assert_eq!(spans.dropped(), 0);
+        let hidden = MANY.start(&operations::STATEMENT_EXECUTE);
+        hidden.parent_handle().child(&operations::STATEMENT_POLL).end();
+        assert_eq!(spans.dropped(), 2, "one, and the one below it");
+        drop((hidden, registration, shown));
+    }
 
     #[test]
     fn tags_that_conventions_know_have_their_names() {

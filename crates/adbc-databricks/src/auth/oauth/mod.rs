@@ -49,7 +49,7 @@ struct Shared {
     /// Not before this is a token renewed that still works.
     paused: Mutex<Option<Instant>>,
     /// Held by whoever asks the provider.
-    flight: tokio::sync::Mutex<Flight>,
+    flight: Arc<tokio::sync::Mutex<Flight>>,
 }
 
 /// What the one who asks the provider knows.
@@ -86,7 +86,7 @@ impl OAuth {
                 store,
                 current: Mutex::new(None),
                 paused: Mutex::new(None),
-                flight: tokio::sync::Mutex::default(),
+                flight: Arc::default(),
             }),
         })
     }
@@ -102,11 +102,16 @@ impl Authenticator for OAuth {
                 }
                 return Ok(header);
             }
-            let mut flight = shared.flight.lock().await;
-            match shared.usable() {
-                Some((header, _)) => Ok(header),
-                None => Ok(shared.renew(&mut flight).await?.header()),
+            let mut flight = Arc::clone(&shared.flight).lock_owned().await;
+            if let Some((header, _)) = shared.usable() {
+                return Ok(header);
             }
+            // A task of its own: a refresh token works once, and its successor must be kept even if the request that waits for it
+            // is given up.
+            let shared = Arc::clone(shared);
+            let renewal = tokio::spawn(async move { Ok(shared.renew(&mut flight).await?.header()) });
+            let lost = |_| Err(Error::internal("the renewal of the token ended without an answer"));
+            renewal.await.unwrap_or_else(lost)
         })
     }
 

@@ -162,12 +162,16 @@ fn checked_id(id: &str, key: &str) -> Result<String> {
     Ok(id.to_owned())
 }
 
-/// A URI may come from somebody else than the machine's owner; it must not make the driver read files and send them away.
-const NOT_IN_A_URI: [&str; 4] = [
+/// A URI may come from somebody else than the machine's owner; it must not make the driver read files and send them away, or write
+/// files where it says. The server says which file a transfer is about, and the URI says which server that is.
+const NOT_IN_A_URI: [&str; 7] = [
     options::URI,
     options::SUBJECT_TOKEN_FILE,
     options::CONFIG_FILE,
     options::CONFIG_PROFILE,
+    options::ALLOWED_LOCAL_PATHS,
+    options::TOKEN_CACHE_DIR,
+    options::TRACES_FOLDER_PATH,
 ];
 
 /// What a URI says, as options in the catalogue's terms.
@@ -343,6 +347,24 @@ mod tests {
         ] {
             let error = endpoint(uri, &[]).unwrap_err();
             assert!(!error.message().contains("canary"), "{uri}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_uri_opens_no_files_of_this_machine() {
+        for key in [
+            "databricks.volume.allowed_local_paths",
+            "staging_allowed_local_path",
+            "VolumeOperationAllowedLocalPaths",
+            "databricks.oauth.subject_token_file",
+            "databricks.oauth.token_cache_dir",
+            "databricks.config_file",
+            "adbc.telemetry.traces_folder_path",
+            "adbc.traces.exporter.adbcfile.location",
+        ] {
+            let uri = format!("databricks://token:t@h/sql/1.0/warehouses/w1?{key}=/");
+            let error = endpoint(&uri, &[]).unwrap_err();
+            assert!(error.message().contains(&format!("'{key}' can only be set")), "{error}");
         }
     }
 

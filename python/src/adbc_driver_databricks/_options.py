@@ -138,7 +138,8 @@ class DatabaseOptions(_Option):
     you alone. Default: `true`."""
 
     OAUTH_TOKEN_CACHE_DIR = "databricks.oauth.token_cache_dir"
-    """The directory they are kept in. `~/.config/adbc-databricks/oauth` unless set."""
+    """The directory they are kept in. `~/.config/adbc-databricks/oauth` unless set. Cannot be set
+    by a URI."""
 
     OAUTH_SUBJECT_TOKEN = "databricks.oauth.subject_token"
     """Another identity provider's token (a JWT), which the workspace exchanges for one of its
@@ -234,7 +235,7 @@ class DatabaseOptions(_Option):
     VOLUME_ALLOWED_LOCAL_PATHS = "databricks.volume.allowed_local_paths"
     """The local directories, separated by commas, that `PUT` may read files from and `GET` may
     write files to. Unless it is set neither is allowed: otherwise whoever writes the SQL text
-    would read and write this machine's files."""
+    would read and write this machine's files. Cannot be set by a URI."""
 
     INGEST_METHOD = "databricks.ingest.method"
     """How rows are put into a table: as Parquet files by way of a volume, as the text of `INSERT`
@@ -271,7 +272,8 @@ class DatabaseOptions(_Option):
     TELEMETRY_TRACES_FOLDER_PATH = "adbc.telemetry.traces_folder_path"
     r"""The folder for the files of `adbcfile`; made if it is missing, for its owner alone. Unless
     set, it is `$XDG_STATE_HOME/adbc/traces` or `~/.local/state/adbc/traces`; on macOS
-    `~/Library/Application Support/ADBC/Traces`, on Windows `%LOCALAPPDATA%\ADBC\Traces`."""
+    `~/Library/Application Support/ADBC/Traces`, on Windows `%LOCALAPPDATA%\ADBC\Traces`.
+    Cannot be set by a URI."""
 
     TRACES_FILE_SIZE_KB = "databricks.traces.file_size_kb"
     """The size at which `adbcfile` begins a new file, in KiB. Default: `1024`."""
@@ -410,7 +412,7 @@ class ConnectionOptions(_Option):
     VOLUME_ALLOWED_LOCAL_PATHS = "databricks.volume.allowed_local_paths"
     """The local directories, separated by commas, that `PUT` may read files from and `GET` may
     write files to. Unless it is set neither is allowed: otherwise whoever writes the SQL text
-    would read and write this machine's files."""
+    would read and write this machine's files. Cannot be set by a URI."""
 
     INGEST_METHOD = "databricks.ingest.method"
     """How rows are put into a table: as Parquet files by way of a volume, as the text of `INSERT`

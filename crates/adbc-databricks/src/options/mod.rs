@@ -269,7 +269,7 @@ options! {
     SIGN_IN_TIMEOUT_S = "databricks.oauth.sign_in_timeout_s", DATABASE, Kind::Seconds, default "120";
     /// Whether the tokens of a browser sign-in are kept on disk for the next process, readable by you alone.
     TOKEN_CACHE = "databricks.oauth.token_cache", DATABASE, Kind::Flag, default "true";
-    /// The directory they are kept in. `~/.config/adbc-databricks/oauth` unless set.
+    /// The directory they are kept in. `~/.config/adbc-databricks/oauth` unless set. Cannot be set by a URI.
     TOKEN_CACHE_DIR = "databricks.oauth.token_cache_dir", DATABASE, Kind::Text;
     /// Another identity provider's token (a JWT), which the workspace exchanges for one of its own.
     SUBJECT_TOKEN = "databricks.oauth.subject_token", DATABASE, Kind::Secret;
@@ -361,7 +361,7 @@ options! {
         default "3";
 
     /// The local directories, separated by commas, that `PUT` may read files from and `GET` may write files to. Unless it is set
-    /// neither is allowed: otherwise whoever writes the SQL text would read and write this machine's files.
+    /// neither is allowed: otherwise whoever writes the SQL text would read and write this machine's files. Cannot be set by a URI.
     ALLOWED_LOCAL_PATHS = "databricks.volume.allowed_local_paths" | "staging_allowed_local_path"
         | "VolumeOperationAllowedLocalPaths", CONNECTION, Kind::Text;
     /// Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
@@ -404,7 +404,7 @@ options! {
         DATABASE, Kind::Choice(&["none", "adbcfile", "console", "otlp"]), default "none";
     /// The folder for the files of `adbcfile`; made if it is missing, for its owner alone. Unless set, it is
     /// `$XDG_STATE_HOME/adbc/traces` or `~/.local/state/adbc/traces`; on macOS `~/Library/Application Support/ADBC/Traces`, on
-    /// Windows `%LOCALAPPDATA%\ADBC\Traces`.
+    /// Windows `%LOCALAPPDATA%\ADBC\Traces`. Cannot be set by a URI.
     TRACES_FOLDER_PATH = "adbc.telemetry.traces_folder_path" | "adbc.traces.exporter.adbcfile.location",
         DATABASE, Kind::Text;
     /// The size at which `adbcfile` begins a new file, in KiB.

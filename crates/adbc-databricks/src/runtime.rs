@@ -10,8 +10,10 @@ use std::future::Future;
 use std::process;
 use std::sync::{OnceLock, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 
@@ -88,6 +90,14 @@ pub(crate) fn compute<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     }
 }
 
+/// The longest time that a clock can be asked to wait for: a day in a distant year would overflow it.
+const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// The moment that comes after `wait`; 30 years from now for everything longer.
+pub(crate) fn deadline(wait: Duration) -> Instant {
+    Instant::now() + wait.min(FOR_EVER)
+}
+
 /// Runs `work` on the runtime and forgets it. Work that finds no runtime is dropped.
 pub(crate) fn spawn<F>(work: F)
 where
@@ -109,6 +119,11 @@ mod tests {
             Ok(7)
         });
         assert_eq!(answer.unwrap(), 7);
+    }
+
+    #[test]
+    fn no_wait_is_too_long_for_the_clock() {
+        assert!(deadline(Duration::MAX) > Instant::now());
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Stage {
             writer: None,
             slots: Arc::new(Semaphore::new(plan.parallel_uploads as usize)),
             parallel_uploads: plan.parallel_uploads,
-            deadline: (!plan.timeout.is_zero()).then(|| tokio::time::Instant::now() + plan.timeout),
+            deadline: (!plan.timeout.is_zero()).then(|| runtime::deadline(plan.timeout)),
             timeout: plan.timeout,
             uploads: Vec::new(),
             files: 0,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +12,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use super::super::Secret;
@@ -19,6 +20,7 @@ use super::provider::{Grant, Provider};
 use super::token::Token;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options;
+use crate::runtime;
 
 /// The ports that the public client may be redirected to.
 const PORTS: std::ops::Range<u16> = 8020..8040;
@@ -94,7 +96,7 @@ impl SignIn {
             redirect_uri,
             state,
             verifier,
-            deadline: Instant::now() + how.timeout,
+            deadline: runtime::deadline(how.timeout),
             timeout: how.timeout,
         })
     }
@@ -136,7 +138,7 @@ impl SignIn {
     /// # Errors
     /// `Unauthenticated` when the person or the provider refuses, `Timeout` when nobody comes.
     pub(super) async fn finish(self, provider: &Provider) -> Result<Token> {
-        let returned = tokio::time::timeout_at(self.deadline.into(), self.returned()).await;
+        let returned = tokio::time::timeout_at(self.deadline, self.returned()).await;
         let code = returned.map_err(|_| {
             failure(
                 ErrorKind::Timeout,

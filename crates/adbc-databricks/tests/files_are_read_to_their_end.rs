@@ -54,3 +54,40 @@ fn a_file_that_is_always_broken_is_an_error() {
         assert_eq!(server.count(is_storage), 3);
     }
 }
+
+#[test]
+fn the_rest_of_another_file_is_not_put_behind_the_beginning_of_this_one() {
+    let tries = AtomicUsize::new(0);
+    // Storage that answers for the range without looking at `If-Range`: the file has changed in between.
+    let server = Server::start(move |request, port| {
+        let storage = |request: &support::Request| {
+            let one = stream(&[0..6]);
+            let other = stream(&[100..106]);
+            let tag = |tag: &str| vec![("etag", format!("\"{tag}\""))];
+            let reply = match (tries.fetch_add(1, Ordering::SeqCst), request.headers.get("range")) {
+                // Three of the six rows.
+                (0, _) => Reply::Part(200, tag("one"), one, 48),
+                (_, Some(range)) => {
+                    let from: usize = range["bytes=".len()..].trim_end_matches('-').parse().unwrap();
+                    let mut headers = tag("other");
+                    headers.push((
+                        "content-range",
+                        format!("bytes {from}-{}/{}", other.len() - 1, other.len()),
+                    ));
+                    Reply::Part(206, headers, other[from..].to_vec(), 0)
+                }
+                _ => Reply::Part(200, tag("other"), other, 0),
+            };
+            Some(reply)
+        };
+        if is_storage(request) {
+            return storage(request);
+        }
+        let Reply::Json(status, mut answer) = cloud(request, port, 1, 6)? else {
+            return None;
+        };
+        answer["manifest"]["result_compression"] = "NONE".into();
+        Some(Reply::Json(status, answer))
+    });
+    assert_eq!(query(&mut server.connect()).unwrap(), [100, 101, 102, 103, 104, 105]);
+}

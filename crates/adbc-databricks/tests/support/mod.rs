@@ -61,6 +61,8 @@ pub enum Reply {
     /// A status, headers and a JSON body.
     Headed(u16, Vec<(&'static str, String)>, Value),
     Bytes(Vec<u8>),
+    /// A status, headers and bytes, of which the last so many are announced and not sent.
+    Part(u16, Vec<(&'static str, String)>, Vec<u8>, usize),
     /// Announces more bytes than it sends.
     Truncated(Vec<u8>),
     /// Closes the connection without a word.
@@ -223,6 +225,10 @@ fn write_reply(stream: &mut TcpStream, reply: Reply) -> Option<()> {
         Reply::Json(status, body) => (status, vec![], body.to_string().into_bytes(), 0),
         Reply::Headed(status, headers, body) => (status, headers, body.to_string().into_bytes(), 0),
         Reply::Bytes(body) => (200, vec![], body, 0),
+        Reply::Part(status, headers, mut body, unsent) => {
+            body.truncate(body.len().saturating_sub(unsent));
+            (status, headers, body, unsent)
+        }
         Reply::Truncated(body) => (200, vec![], body, 100),
         Reply::Reset => return None,
     };

@@ -62,7 +62,7 @@ impl Intake {
             }
             opened => opened.map_err(Trouble::Http)?,
         };
-        if !continues || download.begins_at() != Some(self.received_bytes) {
+        if !continues || download.begins_at() != Some(self.received_bytes) || self.is_another(&download) {
             self.begin(context, &download, link.generation)?;
         }
         while let Some(piece) = download.next().await.map_err(Trouble::Http)? {
@@ -107,6 +107,12 @@ impl Intake {
         };
         headers.insert(RANGE, range);
         true
+    }
+
+    /// Whether this is not the file whose beginning is here: not all storage looks at `If-Range`.
+    fn is_another(&self, download: &Download) -> bool {
+        let known = self.source.as_ref().and_then(|source| source.etag.as_ref());
+        known.is_some_and(|known| download.etag().is_some_and(|tag| tag != known))
     }
 
     /// Begins with the first byte, whatever is here.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import queue
@@ -94,12 +95,14 @@ def databricks_local(
         text=True,
         start_new_session=True,
     )
-    atexit.register(_stop, process)
+    # An object of its own: `unregister` takes away all that are equal, those of other workspaces too.
+    stop = functools.partial(_stop, process)
+    atexit.register(stop)
     try:
         yield _ready(process, timeout)
     finally:
-        atexit.unregister(_stop)
-        _stop(process)
+        atexit.unregister(stop)
+        stop()
 
 
 def find_dbsql(given: str | os.PathLike[str] | None = None) -> pathlib.Path:

@@ -4,6 +4,7 @@
 //! what is present and on the allow-list of the event's kind. It runs on the thread that let go of the record last, so
 //! it copies a few values and does no I/O; the worker makes JSON of them.
 
+use std::ptr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use activity::{Id, Record, Remote, Status};
@@ -234,6 +235,7 @@ fn chunk_details(remote: &Remote<'_>) -> ChunkDetails {
 fn operation_detail(record: &Record<'_>, remote: &Remote<'_>) -> OperationDetail {
     let polls = remote.get(tags::POLL_COUNT);
     let by_operation = || match record.operation().kind() {
+        kinds::STATEMENT if ptr::eq(record.operation(), &operations::PARTITION_READ) => None,
         kinds::STATEMENT if polls.is_some_and(|polls| polls > 0) => Some(OperationType::ExecuteStatementAsync),
         kinds::STATEMENT => Some(OperationType::ExecuteStatement),
         _ => operations::operation_type(record.operation()),

@@ -20,6 +20,8 @@ pub static STATEMENT_EXECUTE: Operation = Operation::new("Statement.Execute", ki
 pub static STATEMENT_UPDATE: Operation = Operation::new("Statement.Update", kinds::STATEMENT);
 /// Listing catalogs, schemas, tables, …; which of them says [`tags::OPERATION_TYPE`](crate::tags::OPERATION_TYPE).
 pub static STATEMENT_METADATA: Operation = Operation::new("Statement.Metadata", kinds::METADATA);
+/// Reading a partition of a result, which some statement was executed for, here or elsewhere. The wire has no name for it.
+pub static PARTITION_READ: Operation = Operation::new("Partition.Read", kinds::STATEMENT);
 /// Cancelling a statement.
 pub static STATEMENT_CANCEL: Operation = Operation::new("Statement.Cancel", kinds::STATEMENT_CALL);
 /// Closing a statement on the server.
@@ -47,12 +49,13 @@ pub static VOLUME_REMOVE: Operation = Operation::new("Volume.Remove", EventKind:
 pub static AUTH_TOKEN: Operation = Operation::new("Auth.Token", EventKind::NONE);
 
 /// Every operation.
-pub static OPERATIONS: [&Operation; 17] = [
+pub static OPERATIONS: [&Operation; 18] = [
     &CONNECTION_OPEN,
     &CONNECTION_CLOSE,
     &STATEMENT_EXECUTE,
     &STATEMENT_UPDATE,
     &STATEMENT_METADATA,
+    &PARTITION_READ,
     &STATEMENT_CANCEL,
     &STATEMENT_CLOSE,
     &STATEMENT_SUBMIT,
@@ -69,6 +72,7 @@ pub static OPERATIONS: [&Operation; 17] = [
 
 /// What an operation is on the wire if its record does not say; `None` for children, for metadata, and for statements,
 /// where it depends on whether the statement was polled.
+/// Reading a partition executes nothing, and has no type.
 pub(crate) fn operation_type(operation: &Operation) -> Option<OperationType> {
     let is = |other: &'static Operation| ptr::eq(operation, other);
     if is(&CONNECTION_OPEN) {

@@ -155,6 +155,17 @@ where
     seen.push(see(connection.commit(), |()| Seen::Done));
     seen.push(see(connection.rollback(), |()| Seen::Done));
     seen.push(see(connection.read_partition([1, 2, 3]).map(rows), |seen| seen));
+
+    statement
+        .set_sql_query("SELECT l_orderkey, l_linenumber, l_comment FROM samples.tpch.lineitem")
+        .expect("text");
+    let result = statement.execute_partitions().expect("partitions");
+    assert!(result.partitions.len() > 1, "several chunks");
+    seen.push(Seen::Changed(Some(result.rows_affected)));
+    seen.push(Seen::Schema(result.schema));
+    for partition in result.partitions.iter().rev() {
+        seen.push(see(connection.read_partition(partition), rows));
+    }
     seen
 }
 

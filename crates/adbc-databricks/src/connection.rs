@@ -15,6 +15,7 @@ use crate::metadata::objects::Filters;
 use crate::metadata::statistics;
 use crate::observe::Purpose;
 use crate::options::{self, Scope, Settings};
+use crate::sea::partition;
 use crate::sea::session::{OpenSession, Session};
 use crate::statement::Statement;
 use crate::telemetry::TelemetryView;
@@ -250,8 +251,22 @@ impl adbc_core::sync::Connection for Connection {
         Err(Error::invalid_state("there is no transaction to roll back: autocommit is on").into())
     }
 
-    fn read_partition(&self, _partition: impl AsRef<[u8]>) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
-        Err(Error::not_implemented("partitioned execution is not supported").into())
+    /// Reads a partition that [`execute_partitions`](adbc_core::sync::Statement::execute_partitions) gave, here or in another
+    /// process, with this connection's credentials and its options for fetching results.
+    ///
+    /// It can be read again, and by several at once: reading neither closes nor cancels the statement.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` when the bytes are no partition, or one of another workspace; `NOT_FOUND` when the server has
+    /// forgotten the result; the server's refusal, when another user executed the statement; `CANCELLED`.
+    ///
+    /// # Blocking
+    /// Until the first chunk of the partition is here.
+    fn read_partition(&self, partition: impl AsRef<[u8]>) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
+        let _calling = self.cancel.call();
+        let settings = self.settings.inherited_by(Scope::Statement);
+        let reader = partition::read(self.session()?, &settings, partition.as_ref(), &self.cancel)?;
+        Ok(Box::new(reader))
     }
 }
 

@@ -8,17 +8,19 @@ use databricks_wire::sea::{ResultData, StatementResponse};
 use crate::auth::Secret;
 use crate::options::{CATALOGUE, Scope, Settings};
 use crate::results;
+use crate::sea;
 use crate::uri::{Endpoint, UriOptions};
 
 /// What takes an input in.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("answer", answer),
     ("chunk", chunk),
     ("links", links),
     ("option", option),
+    ("partition", partition),
     ("traceparent", traceparent),
     ("uri", uri),
 ];
@@ -38,6 +40,11 @@ pub fn answer(input: &[u8]) -> bool {
 /// The JSON answer to a request for links.
 pub fn links(input: &[u8]) -> bool {
     serde_json::from_slice::<ResultData>(input).is_ok_and(results::accepts_links)
+}
+
+/// A partition's descriptor, which may come from anywhere.
+pub fn partition(input: &[u8]) -> bool {
+    sea::partition::accepts(input)
 }
 
 /// The `uri` option.

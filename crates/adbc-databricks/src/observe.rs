@@ -35,6 +35,13 @@ impl Purpose {
         listing: None,
         internal: false,
     };
+    /// The caller reads a part of a result that was made elsewhere.
+    pub(crate) const PARTITION: Self = Self {
+        operation: &operations::PARTITION_READ,
+        kind: StatementKind::Query,
+        listing: None,
+        internal: false,
+    };
     /// The driver needs to know or to change something: `USE`, `SELECT current_catalog()`, `DESCRIBE QUERY`.
     pub(crate) const INTERNAL: Self = Self {
         operation: &operations::STATEMENT_EXECUTE,

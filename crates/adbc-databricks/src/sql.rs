@@ -63,6 +63,24 @@ fn change(verb: &str) -> Kind {
     })
 }
 
+/// Whether the rows of a query come in an order that its own `ORDER BY` gives them, as far as its text says.
+pub(crate) fn is_sorted(sql: &str) -> bool {
+    let words: Vec<(&str, usize)> = Lexer::new(sql)
+        .filter_map(|token| match token {
+            Token::Word(word, depth) => Some((word, depth)),
+            Token::Marker(_) => None,
+        })
+        .collect();
+    // A query may stand in parentheses as a whole; deeper ones are subqueries and windows.
+    let own = words.first().map_or(0, |(_, depth)| *depth);
+    words.windows(2).any(|pair| match pair {
+        [(order, depth), (by, _)] => {
+            *depth <= own && order.eq_ignore_ascii_case("ORDER") && by.eq_ignore_ascii_case("BY")
+        }
+        _ => false,
+    })
+}
+
 /// The parameter markers in order: a name once, where it first stands; `None` for each `?`.
 pub(crate) fn markers(sql: &str) -> Vec<Option<&str>> {
     let mut found: Vec<Option<&str>> = Vec::new();
@@ -254,6 +272,24 @@ mod tests {
     }
 
     #[test]
+    fn only_the_order_of_the_whole_query_counts() {
+        for (sql, expected) in [
+            ("SELECT a FROM t ORDER BY a", true),
+            ("(select a from t order /* why */ by a)", true),
+            ("(SELECT 1) UNION (SELECT 2) ORDER BY 1", true),
+            ("WITH a AS (SELECT 1) SELECT * FROM a ORDER BY ALL", true),
+            ("FROM t |> ORDER BY a", true),
+            ("SELECT a FROM t", false),
+            ("SELECT sum(a) OVER (ORDER BY b) FROM t", false),
+            ("SELECT * FROM (SELECT a FROM t ORDER BY a LIMIT 3)", false),
+            ("SELECT 'ORDER BY', `order by` FROM t -- ORDER BY", false),
+            ("", false),
+        ] {
+            assert_eq!(is_sorted(sql), expected, "{sql}");
+        }
+    }
+
+    #[test]
     fn markers_are_found_and_what_looks_like_one_is_not() {
         for (sql, expected) in [
             ("SELECT ?, ? + 1", &[None, None][..]),
@@ -273,7 +309,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_the_lexer_panic_or_hang(text in "([a-zé$'\"`:?/*() \\\\-]|--|/\\*|\\$\\$|r'|::){0,40}") {
-            let _ = (kind(&text), markers(&text));
+            let _ = (kind(&text), markers(&text), is_sorted(&text));
         }
     }
 }

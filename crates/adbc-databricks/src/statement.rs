@@ -20,6 +20,7 @@ use crate::options::{self, Settings};
 use crate::parameters;
 use crate::results::reader::Concatenated;
 use crate::sea::execute::Submission;
+use crate::sea::partition::Partitioned;
 use crate::sea::session::OpenSession;
 use crate::sea::statement::{Answer, Outcome, perform, query};
 use crate::sql::{self, Kind};
@@ -257,6 +258,35 @@ impl Statement {
         Ok(sql::markers(self.sql()?.expose()).into_iter().map(null).collect())
     }
 
+    fn partitions(&mut self) -> DriverResult<Partitioned> {
+        let cancel = self.cancel.clone();
+        let _calling = cancel.call();
+        if self.ingest_target().is_some() {
+            return Err(Error::invalid_state(
+                "bulk ingest has no result that could be read in parts",
+            ));
+        }
+        let submission = self.submission()?.behind_links();
+        let text = self.sql()?.expose();
+        let whole = sql::kind(text) != Kind::Query || sql::is_sorted(text);
+        let mut rows = self.take_rows();
+        let parameters = rows.next().transpose()?;
+        if rows.next().transpose()?.is_some() {
+            return Err(Error::not_implemented(
+                "a statement with several bound rows has no partitions: bind one row, or execute it as a query",
+            ));
+        }
+        let Some(parameters) = parameters else {
+            return Ok(Partitioned {
+                schema: Arc::new(Schema::empty()),
+                descriptors: Vec::new(),
+                rows: Some(0),
+            });
+        };
+        let submission = submission.with_parameters(parameters);
+        perform(&self.session, &self.settings, submission, Purpose::QUERY, &cancel)?.partitions(whole)
+    }
+
     fn update(&mut self) -> DriverResult<Option<i64>> {
         let cancel = self.cancel.clone();
         let _calling = cancel.call();
@@ -352,8 +382,29 @@ impl adbc_core::sync::Statement for Statement {
         Ok(self.schema()?)
     }
 
+    /// Executes the statement and leaves its result on the server, to be read in parts by
+    /// [`read_partition`](adbc_core::sync::Connection::read_partition): in any order, on any connection to the workspace of the
+    /// same user, in any process.
+    ///
+    /// A partition is a chunk of the result (several, of a result of more than 10,000 chunks). A query with an `ORDER BY` of its
+    /// own is one partition, since partitions have no order; so is every statement that is no query. The result always comes
+    /// behind links, whatever `databricks.result.disposition` says.
+    ///
+    /// The statement is never closed: the server keeps the result for one hour after the statement succeeded.
+    ///
+    /// # Errors
+    /// As [`execute`](adbc_core::sync::Statement::execute); `NOT_IMPLEMENTED` for several bound rows, and for volume operations;
+    /// `INVALID_STATE` for bulk ingest, which has no result.
+    ///
+    /// # Blocking
+    /// Until the first chunk of the result is here: only it knows the types of the columns.
     fn execute_partitions(&mut self) -> Result<PartitionedResult> {
-        Err(Error::not_implemented("partitioned execution is not supported").into())
+        let partitioned = self.partitions()?;
+        Ok(PartitionedResult {
+            partitions: partitioned.descriptors,
+            schema: partitioned.schema.as_ref().clone(),
+            rows_affected: partitioned.rows.unwrap_or(-1),
+        })
     }
 
     /// The parameter markers: `?` each by itself, without a name; `:name` once, where it first stands.

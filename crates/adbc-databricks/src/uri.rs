@@ -21,6 +21,20 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    /// What the options call the workspace: its host, the port unless it is the usual one, and the organisation of a host that
+    /// serves several.
+    pub(crate) fn workspace(&self) -> String {
+        let mut name = self.base.host_str().unwrap_or_default().to_owned();
+        if let Some(port) = self.base.port() {
+            name.push_str(&format!(":{port}"));
+        }
+        if let Some(org) = &self.org_id {
+            name.push_str("?o=");
+            name.push_str(org);
+        }
+        name
+    }
+
     /// Adds up what the options say. The URI's options must have been applied to `settings` before.
     ///
     /// # Errors

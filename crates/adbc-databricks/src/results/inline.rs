@@ -28,7 +28,7 @@ pub(super) async fn fetch_chunk(run: &Run, index: u64, parent: &Parent) -> Resul
 }
 
 /// Asks for one chunk of a result, or for the links to it, as the activity `child`.
-pub(super) async fn request_chunk(run: &Run, index: u64, mut child: Activity) -> Result<ResultData> {
+pub(crate) async fn request_chunk(run: &Run, index: u64, mut child: Activity) -> Result<ResultData> {
     child.set(tags::CHUNK_INDEX, index as i64);
     let path = sea::chunk_path(run.statement_id(), index);
     let call = Call::harmless(&Method::GET, &path).traced(child.context().or(run.trace()));
@@ -53,14 +53,15 @@ impl Inline {
     /// # Errors
     /// The attachment or the rows cannot be decoded.
     pub(super) fn decode_single(&self, data: &ResultData) -> Result<Option<(SchemaRef, Feed)>> {
-        if next_index(data, 0, self.promise).is_some() {
+        let first = self.promise.first;
+        if next_index(data, first, self.promise).is_some() {
             return Ok(None);
         }
         let mut decoder = Decoder::new(self.compressed, self.json);
-        let batches = self.decode(&mut decoder, 0, data)?;
+        let batches = self.decode(&mut decoder, first, data)?;
         let shape = decoder.finish()?;
         let chunk = Chunk {
-            index: 0,
+            index: first,
             batches,
             reservation: None,
         };
@@ -90,7 +91,7 @@ impl Inline {
     /// A chunk could not be fetched or decoded, or the chunks do not follow one another.
     pub(super) async fn fetch(self, mut data: ResultData, sink: Sink) -> Result<()> {
         let mut decoder = Decoder::new(self.compressed, self.json);
-        let mut index = 0;
+        let mut index = self.promise.first;
         loop {
             let next = next_index(&data, index, self.promise);
             // The next chunk is on its way while this one is decoded.
@@ -142,7 +143,7 @@ impl Inline {
 /// The chunk after `index`: the one the server leads to, else the next that the manifest promises.
 fn next_index(data: &ResultData, index: u64, promise: Promise) -> Option<u64> {
     data.next_chunk_index
-        .or_else(|| promise.chunks.filter(|chunks| *chunks > index + 1).map(|_| index + 1))
+        .or_else(|| promise.end().filter(|end| *end > index + 1).map(|_| index + 1))
 }
 
 /// Decodes consecutive chunks. Each is a stream of its own, or the next piece of one stream.

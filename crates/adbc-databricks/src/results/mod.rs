@@ -6,7 +6,7 @@
 
 mod cloudfetch;
 mod decode;
-mod inline;
+pub(crate) mod inline;
 mod json;
 mod lz4;
 mod plain;
@@ -88,22 +88,30 @@ impl Opened {
 /// How many chunks and rows the manifest promises.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Promise {
+    /// The first chunk; not 0 where a part of a result is read.
+    pub(crate) first: u64,
     pub(crate) chunks: Option<u64>,
     /// `None` when a limit cut the result or the server does not say.
     pub(crate) rows: Option<u64>,
 }
 
 impl Promise {
-    fn of(manifest: &Manifest) -> Self {
+    pub(crate) fn of(manifest: &Manifest) -> Self {
         let listed = manifest
             .chunks
             .as_ref()
             .map(|chunks| chunks.len() as u64)
             .filter(|count| *count > 0);
         Self {
+            first: 0,
             chunks: manifest.total_chunk_count.or(listed),
             rows: manifest.total_row_count.filter(|_| !manifest.truncated),
         }
+    }
+
+    /// The chunk after the last one, if the number of chunks is known.
+    pub(crate) fn end(&self) -> Option<u64> {
+        self.chunks.map(|chunks| self.first.saturating_add(chunks))
     }
 }
 
@@ -112,11 +120,14 @@ impl Promise {
 /// Waits for the first chunk, because its Arrow schema is the only complete description of the types (a timestamp's zone is
 /// nowhere else).
 ///
+/// `first` is the chunk that the answer begins with, and its manifest counts chunks and rows from there.
+///
 /// # Errors
 /// The first chunk could not be fetched or decoded, or the answer contradicts itself.
 pub(crate) async fn open(
     run: Arc<Run>,
     answer: StatementResponse,
+    first: u64,
     limits: FetchLimits,
     root: &mut Activity,
 ) -> Result<Opened> {
@@ -128,10 +139,13 @@ pub(crate) async fn open(
             false => Ok(Opened::empty()),
         };
     };
-    let promise = Promise::of(&manifest);
+    let promise = Promise {
+        first,
+        ..Promise::of(&manifest)
+    };
     let parent = root.parent_handle();
     if !has_data(&data) && promise.chunks.is_some_and(|chunks| chunks > 0) {
-        data = inline::fetch_chunk(&run, 0, &parent).await?;
+        data = inline::fetch_chunk(&run, first, &parent).await?;
     }
     let compressed = manifest.result_compression == Some(Compression::Lz4Frame);
     let json = manifest.format == Some(Format::JsonArray) || data.data_array.is_some();
@@ -161,8 +175,13 @@ pub(crate) async fn open(
             None
         };
         let inline::Inline { manifest, parent, .. } = inline;
+        let parts = cloudfetch::Parts {
+            manifest,
+            promise,
+            cells,
+        };
         live(&run, |sink| {
-            cloudfetch::fetch(Arc::clone(&run), manifest, cells, data, limits, parent, sink)
+            cloudfetch::fetch(Arc::clone(&run), parts, data, limits, parent, sink)
         })
         .await?
     } else if !has_data(&data) {
@@ -175,11 +194,11 @@ pub(crate) async fn open(
     Ok(Opened { schema, feed, promise })
 }
 
-fn has_links(data: &ResultData) -> bool {
+pub(crate) fn has_links(data: &ResultData) -> bool {
     data.external_links.as_ref().is_some_and(|links| !links.is_empty())
 }
 
-fn has_data(data: &ResultData) -> bool {
+pub(crate) fn has_data(data: &ResultData) -> bool {
     let has_attachment = data
         .attachment
         .as_ref()

@@ -159,10 +159,11 @@ impl ResultReader {
     }
 
     fn take(&mut self, chunk: Chunk) -> Result<()> {
-        if chunk.index != self.chunks_taken {
+        let due = self.promise.first.saturating_add(self.chunks_taken);
+        if chunk.index != due {
             return Err(Error::result_set(format!(
-                "chunk {} of the result came where chunk {} was due",
-                chunk.index, self.chunks_taken
+                "chunk {} of the result came where chunk {due} was due",
+                chunk.index
             )));
         }
         self.chunks_taken += 1;

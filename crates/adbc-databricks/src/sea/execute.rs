@@ -95,6 +95,17 @@ impl Submission {
         }
     }
 
+    /// With a result that stays on the server, to be fetched chunk by chunk from anywhere.
+    pub(crate) fn behind_links(self) -> Self {
+        Self {
+            form: ResultForm {
+                disposition: Disposition::ExternalLinks,
+                ..self.form
+            },
+            ..self
+        }
+    }
+
     pub(crate) fn with_parameters(self, parameters: Vec<Parameter>) -> Self {
         Self { parameters, ..self }
     }
@@ -280,7 +291,7 @@ fn accept(run: &Run, answer: StatementResponse) -> Result<StatementResponse> {
     match status.state {
         StatementState::Succeeded => Ok(answer),
         StatementState::Closed if answer.manifest.is_some() => {
-            run.mark_closed_by_server();
+            run.leave_alone();
             Ok(answer)
         }
         StatementState::Closed => {

@@ -3,6 +3,7 @@
 pub(crate) mod background;
 mod effect;
 pub(crate) mod execute;
+pub(crate) mod partition;
 pub(crate) mod run;
 pub(crate) mod session;
 pub(crate) mod statement;

@@ -48,8 +48,9 @@ pub(crate) struct Run {
     told: AtomicBool,
     /// Whether the run came to any end: nothing is left to cancel.
     ended: AtomicBool,
-    /// Whether the server closed the statement when it delivered the result.
-    closed_by_server: AtomicBool,
+    /// Whether the server has nothing to close or to cancel: it closed the statement when it delivered the result, or others still
+    /// read the result.
+    left_alone: AtomicBool,
     /// Requests made again on behalf of this statement.
     pub(crate) retries: AtomicU32,
     /// The span of the execution, or the caller's.
@@ -73,7 +74,7 @@ impl Run {
             stop: watch::Sender::new(Stop::Not),
             told: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-            closed_by_server: AtomicBool::new(false),
+            left_alone: AtomicBool::new(false),
             retries: AtomicU32::new(0),
             trace,
         })
@@ -126,9 +127,14 @@ impl Run {
         self.moved_to.get().copied()
     }
 
-    /// Remembers that the server needs no close.
-    pub(crate) fn mark_closed_by_server(&self) {
-        self.closed_by_server.store(true, Ordering::Release);
+    /// Whatever becomes of this run, the server is told of no cancel and no close from now on.
+    pub(crate) fn leave_alone(&self) {
+        self.left_alone.store(true, Ordering::Release);
+    }
+
+    /// Whether the statement is none that this run could close.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        self.left_alone.load(Ordering::Acquire)
     }
 
     /// Cancels the run: at once for the caller, in the background for the server.
@@ -150,7 +156,7 @@ impl Run {
 
     /// The result was read to its end: the server may forget it.
     pub(crate) fn complete(&self) {
-        if self.end() && !self.closed_by_server.load(Ordering::Acquire) {
+        if self.end() && !self.is_left_alone() {
             let trace = self.trace;
             self.in_background(move |session, id| async move { close(&session, &id, trace).await });
         }
@@ -213,7 +219,7 @@ impl Run {
     }
 
     fn tell_server(&self) {
-        if self.told.swap(true, Ordering::AcqRel) || self.closed_by_server.load(Ordering::Acquire) {
+        if self.told.swap(true, Ordering::AcqRel) || self.is_left_alone() {
             return;
         }
         let trace = self.trace;

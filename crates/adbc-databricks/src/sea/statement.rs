@@ -24,10 +24,10 @@ use crate::runtime;
 
 /// A statement that the server has executed, before its result is touched.
 pub(crate) struct Outcome {
-    root: Activity,
-    run: Arc<Run>,
-    answer: StatementResponse,
-    limits: FetchLimits,
+    pub(super) root: Activity,
+    pub(super) run: Arc<Run>,
+    pub(super) answer: StatementResponse,
+    pub(super) limits: FetchLimits,
     open: Arc<OpenSession>,
     /// The directories that files may be transferred from and to.
     allowed_paths: Option<String>,
@@ -75,10 +75,10 @@ pub(crate) fn query(
 
 /// An execution before its statement is submitted: a record of its own, and something that a cancel acts on.
 pub(crate) struct Begun {
-    root: Activity,
-    run: Arc<Run>,
-    limits: FetchLimits,
-    open: Arc<OpenSession>,
+    pub(super) root: Activity,
+    pub(super) run: Arc<Run>,
+    pub(super) limits: FetchLimits,
+    pub(super) open: Arc<OpenSession>,
     allowed_paths: Option<String>,
 }
 
@@ -197,7 +197,7 @@ pub(crate) fn clear_away(open: &Arc<OpenSession>, submission: Submission, patien
 }
 
 /// Notes what a call took and how it ended, as the call returns.
-fn conclude(root: &mut Activity, run: &Run, error: Option<&Error>) {
+pub(super) fn conclude(root: &mut Activity, run: &Run, error: Option<&Error>) {
     root.set(tags::OPERATION_LATENCY, root.elapsed());
     root.set(tags::RETRY_COUNT, run.retry_count());
     if let Some(session) = run.moved_to() {
@@ -222,7 +222,7 @@ impl Outcome {
     }
 
     /// Whether the result is a transfer from or to a volume that is left to the client, and what is allowed then.
-    fn transfer(&self) -> Option<AllowedPaths> {
+    pub(super) fn transfer(&self) -> Option<AllowedPaths> {
         let manifest = self.answer.manifest.as_ref();
         let is_transfer = manifest.is_some_and(|manifest| manifest.is_volume_operation == Some(true));
         is_transfer.then(|| self.allowed_paths.clone())
@@ -238,7 +238,7 @@ impl Outcome {
             allowed_paths: _,
         } = self;
         let opened = tokio::select! {
-            opened = results::open(Arc::clone(&run), answer, limits, &mut root) => opened,
+            opened = results::open(Arc::clone(&run), answer, 0, limits, &mut root) => opened,
             error = run.stop_requested() => Err(error),
         };
         match opened {

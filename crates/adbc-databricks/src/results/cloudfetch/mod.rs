@@ -47,7 +47,15 @@ struct Context {
     max_link_refreshes: u32,
 }
 
-/// Fetches all chunks of a result and hands them to `sink` in order.
+/// What is to be fetched.
+pub(super) struct Parts {
+    pub(super) manifest: Manifest,
+    pub(super) promise: Promise,
+    /// What the files' cells are, when they are rows of JSON and not Arrow streams.
+    pub(super) cells: Option<SchemaRef>,
+}
+
+/// Fetches all promised chunks and hands them to `sink` in order.
 ///
 /// # Errors
 /// A chunk could not be fetched or decoded, whatever was tried.
@@ -56,14 +64,17 @@ struct Context {
 /// Dropping the future aborts the downloads.
 pub(super) async fn fetch(
     run: Arc<Run>,
-    manifest: Manifest,
-    cells: Option<SchemaRef>,
+    parts: Parts,
     first: ResultData,
     limits: FetchLimits,
     parent: Parent,
     sink: Sink,
 ) -> Result<()> {
-    let promise = Promise::of(&manifest);
+    let Parts {
+        manifest,
+        promise,
+        cells,
+    } = parts;
     let context = Arc::new(Context {
         links: Links::new(Arc::clone(&run), first, limits.expiration_buffer, parent.clone()),
         parent,
@@ -77,7 +88,7 @@ pub(super) async fn fetch(
     let budget = Budget::new(limits.memory_budget_bytes, context.compressed);
     let window = limits.parallel_downloads.saturating_mul(WINDOW_PER_DOWNLOAD);
     let mut started = VecDeque::new();
-    let mut index = 0;
+    let mut index = promise.first;
     let mut shape = None;
     loop {
         let more = started.len() < window && has_chunk(&context.links, promise, index).await?;
@@ -100,10 +111,10 @@ pub(super) async fn fetch(
 }
 
 async fn has_chunk(links: &Links, promise: Promise, index: u64) -> Result<bool> {
-    match promise.chunks {
-        Some(chunks) => Ok(index < chunks),
+    match promise.end() {
+        Some(end) => Ok(index < end),
         // Without a count the links themselves lead on.
-        None if index == 0 => Ok(true),
+        None if index == promise.first => Ok(true),
         None => links.leads_beyond(index - 1).await,
     }
 }

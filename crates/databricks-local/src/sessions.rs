@@ -80,6 +80,12 @@ impl Sessions {
         locked(&self.open).remove(id).map(drop).ok_or_else(unknown)
     }
 
+    /// How many are open, without those whose time is over.
+    pub(crate) fn count(&self) -> usize {
+        self.sweep();
+        locked(&self.open).len()
+    }
+
     /// Removes the sessions whose time is over.
     pub(crate) fn sweep(&self) {
         locked(&self.open).retain(|_, open| !open.has_expired(self.ttl));

@@ -16,7 +16,7 @@
 //! in `docs/dialect.md`.
 
 mod ansi;
-mod catalog;
+pub(crate) mod catalog;
 mod constraint;
 mod copy_into;
 mod ddl;
@@ -26,7 +26,7 @@ mod dml;
 mod error;
 mod files;
 mod function;
-mod information_schema;
+pub(crate) mod information_schema;
 mod interval;
 mod merge;
 mod metadata;
@@ -42,7 +42,7 @@ mod statement;
 mod table;
 mod tpch;
 mod tpch_cache;
-mod types;
+pub(crate) mod types;
 pub(crate) mod volumes;
 
 use std::collections::BTreeMap;
@@ -158,6 +158,10 @@ impl Engine {
             states: States::default(),
             volumes,
         }))
+    }
+
+    pub(crate) fn catalogs(&self) -> &Catalogs {
+        &self.catalogs
     }
 
     /// Makes `provider` the table `system.<schema>.<table>`, in place of one that has the name.

@@ -74,10 +74,12 @@ fn name_range_column(alias: &mut Option<TableAlias>) {
 fn rewritten(expr: &Expr) -> Result<Option<Expr>, SqlError> {
     Ok(match expr {
         Expr::Value(value) => match &value.value {
-            // An exponent makes a DOUBLE, the suffix L a BIGINT.
-            Value::Number(digits, false) if digits.contains(['e', 'E']) => {
-                Some(cast(expr.clone(), DataType::Double(ast::ExactNumberInfo::None)))
-            }
+            // An exponent makes a DOUBLE, the suffix L a BIGINT. From its text: as a number it would first be a decimal, which
+            // has no room for 1e300.
+            Value::Number(digits, false) if digits.contains(['e', 'E']) => Some(cast(
+                Expr::value(Value::SingleQuotedString(digits.clone())),
+                DataType::Double(ast::ExactNumberInfo::None),
+            )),
             Value::Number(digits, true) => Some(cast(
                 Expr::value(Value::Number(digits.clone(), false)),
                 DataType::BigInt(None),

@@ -24,6 +24,7 @@ mod sessions;
 mod statements;
 mod storage;
 mod telemetry;
+mod unity_catalog;
 pub(crate) mod volumes;
 mod warehouses;
 
@@ -68,6 +69,17 @@ pub(crate) fn router(state: Arc<State>) -> Router {
                 .delete(files::remove_directory),
         )
         .route("/api/2.0/preview/scim/v2/Me", get(warehouses::me))
+        .route("/api/2.1/unity-catalog/catalogs", get(unity_catalog::catalogs))
+        .route("/api/2.1/unity-catalog/catalogs/{name}", get(unity_catalog::catalog))
+        .route("/api/2.1/unity-catalog/schemas", get(unity_catalog::schemas))
+        .route("/api/2.1/unity-catalog/schemas/{full_name}", get(unity_catalog::schema))
+        .route("/api/2.1/unity-catalog/tables", get(unity_catalog::tables))
+        .route("/api/2.1/unity-catalog/tables/{full_name}", get(unity_catalog::table))
+        .route(
+            "/api/2.1/unity-catalog/tables/{full_name}/exists",
+            get(unity_catalog::table_exists),
+        )
+        .route("/api/2.1/unity-catalog/volumes", get(unity_catalog::volumes))
         .route("/telemetry-ext", post(telemetry::authenticated))
         .route_layer(middleware::from_fn(require_credentials));
     let open = Router::new()

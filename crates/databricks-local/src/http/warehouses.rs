@@ -68,6 +68,7 @@ fn describe(state: &State) -> Value {
         "state": if is_stopped { "STOPPED" } else { "RUNNING" },
         "cluster_size": "2X-Small",
         "num_clusters": u8::from(!is_stopped),
+        "num_active_sessions": state.sessions.count(),
         "enable_serverless_compute": true,
         "warehouse_type": "PRO",
         "odbc_params": { "path": format!("/sql/1.0/warehouses/{id}") },

@@ -14,6 +14,8 @@ const GUARDED: &[(Method, &str)] = &[
     (Method::GET, "/api/2.0/sql/warehouses"),
     (Method::GET, "/api/2.0/connector-service/feature-flags/ADBC/1.2.3"),
     (Method::GET, "/api/2.0/preview/scim/v2/Me"),
+    (Method::GET, "/api/2.1/unity-catalog/catalogs"),
+    (Method::GET, "/api/2.1/unity-catalog/tables/samples.tpch.nation"),
     (Method::POST, "/telemetry-ext"),
 ];
 

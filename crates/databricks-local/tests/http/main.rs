@@ -24,5 +24,6 @@ mod spooled_results_are_identical;
 mod telemetry_can_be_queried_with_sql;
 mod telemetry_is_checked_against_the_schema;
 mod the_authority_makes_https_work;
+mod the_catalog_can_be_read;
 mod unused_results_are_forgotten;
 mod unusual_clients_are_served;

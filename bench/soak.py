@@ -2,9 +2,9 @@
 
     DBSQL=target/release/dbsql python3 bench/soak.py --seconds 600
 
-Needs the Python package (`pip install ./python[dbapi]`) and Linux (`/proc`). After each round, with everything closed, it looks at
-what is left: memory, threads, sockets, sessions in the workspace; and at whether the workspace's inbox has one record, and only one,
-of everything that was executed. Ends with 1 when something is lost, leaks or grows.
+Needs the package (`pip install ./python[dbapi]`) and Linux (`/proc`). After each round, with everything closed, it
+looks at what is left: memory, threads, sockets, sessions in the workspace; and at whether the workspace's inbox has one
+record, and only one, of everything that was executed. Ends with 1 when something is lost, leaks or grows.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def errors(workspace: LocalWorkspace, count: Count) -> None:
 
 
 def cancels(workspace: LocalWorkspace, count: Count) -> None:
-    """Of statements whose id the driver knows at once: one that is cancelled sooner goes on until the server tells its id."""
+    """Of statements whose id the driver knows at once: of another cancel the server hears when it has told the id."""
     with workspace.connect(db_kwargs={"databricks.statement.wait_timeout": "0s"}) as connection:
         count.add("connects")
         for delay in (0.3, 0.6):
@@ -235,8 +235,10 @@ def soak(workspace: LocalWorkspace, seconds: float, table_rows: int) -> list[str
     probe, count, pid = Probe(workspace), Count(), server()
     began = time.monotonic()
     shown, samples, wrong = 0.0, [], []
-    print(f"{'s':>5} {'connects':>9} {'queries':>8} {'errors':>7} {'cancels':>8} {'forks':>6} {'records':>8} {'lost':>5} "
-          f"{'RSS MiB':>8} {'threads':>8} {'sockets':>8} {'sessions':>9} {'server MiB':>11} {'threads':>8}")
+    print(
+        f"{'s':>5} {'connects':>9} {'queries':>8} {'errors':>7} {'cancels':>8} {'forks':>6} {'records':>8} {'lost':>5} "
+        f"{'RSS MiB':>8} {'threads':>8} {'sockets':>8} {'sessions':>9} {'server MiB':>11} {'threads':>8}"
+    )
     while (passed := time.monotonic() - began) < seconds or not samples:
         together(workspace, count)
         forks(workspace, count)
@@ -254,9 +256,13 @@ def soak(workspace: LocalWorkspace, seconds: float, table_rows: int) -> list[str
         last = time.monotonic() - began >= seconds
         if last or len(samples) == 1 or passed - shown >= seconds / table_rows:
             shown = passed
-            print(f"{passed:5.0f} {count['connects']:9} {count['queries']:8} {count['errors']:7} {count['cancels']:8} "
-                  f"{count['forks']:6} {sum(records for records, _ in inbox.values()):8} {lost:5} {sample[1]:8.1f} {sample[2]:8} "
-                  f"{sample[3]:8} {open_sessions:9} {resident_mib(pid):11.1f} {threads(pid):8}", flush=True)
+            records = sum(records for records, _ in inbox.values())
+            print(
+                f"{passed:5.0f} {count['connects']:9} {count['queries']:8} {count['errors']:7} {count['cancels']:8} "
+                f"{count['forks']:6} {records:8} {lost:5} {sample[1]:8.1f} {sample[2]:8} {sample[3]:8} "
+                f"{open_sessions:9} {resident_mib(pid):11.1f} {threads(pid):8}",
+                flush=True,
+            )
         for kind, number in wanted.items():
             records, different = inbox[kind]
             if (records, different) != (number, number):
@@ -269,7 +275,7 @@ def soak(workspace: LocalWorkspace, seconds: float, table_rows: int) -> list[str
     half = max(1, len(warm) // 2)
     early, late = warm[:half], warm[-half:]
     growth = statistics.median(it[1] for it in late) - statistics.median(it[1] for it in early)
-    print(f"rounds {len(samples)}; after the first {WARM_UP:.0%} of the time: memory {growth:+.1f} MiB from one half to the other")
+    print(f"{len(samples)} rounds; after {WARM_UP:.0%} of the time: memory {growth:+.1f} MiB from half to half")
     if growth > GROWTH_MIB:
         wrong.append(f"memory grew by {growth:.1f} MiB")
     for at, what in ((2, "threads"), (3, "sockets")):

@@ -39,7 +39,7 @@ MISPLACED_TIME = {
 }
 
 DRIVERS = {"Databricks SQL Kernel": MISPLACED_TIME, "Databricks SQL Python Connector": MISPLACED_TIME}
-"""Who sends telemetry, by `driver_name`, and which violations of the schema are theirs (docs/foreign-clients.md has them)."""
+"""Who sends telemetry, by `driver_name`, and which violations of the schema are theirs (docs/foreign-clients.md)."""
 
 
 def environment_of(workspace, way: str, *, by_proxy: bool) -> dict[str, str]:

@@ -80,7 +80,7 @@ def serve(*, telemetry: bool):
 
 @contextlib.contextmanager
 def proxy(workspace: Workspace):
-    """A proxy in whose network the workspace is `localhost` on port 443, as workspaces are: for clients that know no port."""
+    """A proxy in whose network the workspace is `localhost` on port 443, as workspaces are."""
     there = ("127.0.0.1", int(workspace.https.rpartition(":")[2]))
 
     class Tunnel(socketserver.StreamRequestHandler):

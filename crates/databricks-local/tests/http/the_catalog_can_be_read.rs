@@ -89,7 +89,7 @@ async fn and_what_is_not_there_is_not_found() {
     ] {
         let answer = client.get(&format!("{API}/{path}")).await;
         assert_eq!(
-            (answer.status, answer.body["error_code"].as_str()),
+            (answer.status.as_u16(), answer.body["error_code"].as_str()),
             (status, Some(error_code)),
             "{path}"
         );

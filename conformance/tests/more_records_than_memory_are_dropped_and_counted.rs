@@ -26,6 +26,9 @@ fn while_queries_go_on() {
     assert_eq!((stats.recorded, stats.delivered), (2004, 0), "{stats:?}");
     // The opening, and what came before the worker took it, is in the request that hangs, with the thread that was left behind.
     assert_eq!((stats.posts, stats.abandoned_workers), (1, 1), "{stats:?}");
-    assert!((1..=100).contains(&unaccounted(&stats)), "more than one batch: {stats:?}");
+    assert!(
+        (1..=100).contains(&unaccounted(&stats)),
+        "more than one batch: {stats:?}"
+    );
     assert_eq!(stats.queued_bytes, 0);
 }

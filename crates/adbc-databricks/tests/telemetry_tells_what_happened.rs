@@ -4,12 +4,13 @@
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use adbc_core::sync::{Connection as _, Database as _, Statement as _};
 use serde_json::{Value, json};
 use support::{
-    Reply, Server, TOKEN, cloud, inline, is_storage, last_number, link, links, manifest, numbers, ok, query, refusal,
-    statement, succeeded, telemetry, telemetry_of,
+    Gate, Reply, Request, Server, TOKEN, cloud, inline, is_storage, last_number, link, links, manifest, numbers, ok,
+    query, refusal, statement, succeeded, telemetry, telemetry_of,
 };
 
 const FORCED: [(&str, &str); 1] = [("forceEnableTelemetry", "true")];
@@ -356,4 +357,36 @@ fn an_opening_says_what_form_of_results_is_asked_for() {
         let came = one(telemetry_of(&server, "EXECUTE_STATEMENT"))["sql_operation"]["execution_result"].clone();
         assert_eq!(came == "INLINE_ARROW", arrow, "{options:?}");
     }
+}
+
+#[test]
+fn a_statement_cancelled_before_its_submit_was_answered_leaves_its_record_though_the_connection_closes() {
+    let gate = Gate::default();
+    let server = Server::start({
+        let gate = gate.clone();
+        move |request, _| {
+            request.is_execute().then(|| {
+                gate.pass();
+                ok(inline(3))
+            })
+        }
+    });
+    let mut connection = server.connect_with(&[FORCED[0], ("databricks.close_timeout_ms", "400")]);
+    let mut statement = statement(&mut connection, "SELECT 1");
+    let cancel = statement.get_cancel_handle();
+    let worker = thread::spawn(move || statement.execute().map(drop));
+    server.wait_until("the submit", |asked| asked.iter().any(Request::is_execute));
+    cancel.try_cancel().unwrap();
+    worker.join().unwrap().unwrap_err();
+    drop(connection);
+
+    let log = one(telemetry_of(&server, "EXECUTE_STATEMENT"));
+    assert_eq!(log["error_info"]["error_name"], "cancelled", "{log}");
+    assert!(log["sql_statement_id"].is_null(), "{log}");
+    gate.open();
+    server.wait_until("cancel", |asked| {
+        asked
+            .iter()
+            .any(|request| request.is("POST", "/api/2.0/sql/statements/statement-1/cancel"))
+    });
 }

@@ -12,12 +12,14 @@ use crate::runtime;
 #[derive(Clone, Debug)]
 pub(crate) struct Background {
     running: Arc<watch::Sender<usize>>,
+    given_up: watch::Sender<bool>,
 }
 
 impl Background {
     pub(crate) fn new() -> Self {
         Self {
             running: Arc::new(watch::Sender::new(0)),
+            given_up: watch::Sender::new(false),
         }
     }
 
@@ -36,6 +38,20 @@ impl Background {
     /// Counts something as running until the permit is dropped.
     pub(crate) fn permit(&self) -> Permit {
         Permit::new(Arc::clone(&self.running))
+    }
+
+    /// Says that nobody waits any longer for what runs.
+    pub(crate) fn give_up(&self) {
+        self.given_up.send_replace(true);
+    }
+
+    /// Ends when nobody waits any longer: whoever runs then shall let go of what others need to end.
+    pub(crate) fn given_up(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut given_up = self.given_up.subscribe();
+        async move {
+            // An error says that the background itself is gone, and with it whoever could wait.
+            let _ = given_up.wait_for(|given_up| *given_up).await;
+        }
     }
 
     /// Waits until nothing runs, or `deadline` passed.

@@ -1,5 +1,6 @@
 //! Submitting a statement and waiting for it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,18 +152,33 @@ pub(crate) async fn execute(run: &Arc<Run>, submission: Submission, parent: &Par
         let permit = run.session().background().permit();
         let run = Arc::clone(run);
         let parent = parent.clone();
+        let given_up = run.session().background().given_up();
         async move {
             let child = parent.child(&operations::STATEMENT_SUBMIT);
-            let answer = submit(&run, &submission, child.context()).await;
-            if let Ok(answer) = &answer {
-                if let Ok(id) = Id::new(&answer.statement_id) {
-                    parent.merge_set(telemetry_tags::STATEMENT_ID, id);
+            let mut answering = pin!(submit(&run, &submission, child.context()));
+            tokio::select! {
+                answer = &mut answering => {
+                    if let Ok(answer) = &answer {
+                        if let Ok(id) = Id::new(&answer.statement_id) {
+                            parent.merge_set(telemetry_tags::STATEMENT_ID, id);
+                        }
+                        run.identify(&answer.statement_id);
+                    }
+                    observe::end(child, &answer);
+                    drop((parent, permit));
+                    answer
                 }
-                run.identify(&answer.statement_id);
+                () = given_up => {
+                    // The connection closes. The execution's record leaves with it, without the id; a cancel still finds the server.
+                    observe::end(child, &Err::<(), _>(run.stopped().unwrap_or_else(Error::not_heard)));
+                    drop((parent, permit));
+                    let answer = answering.await;
+                    if let Ok(answer) = &answer {
+                        run.identify(&answer.statement_id);
+                    }
+                    answer
+                }
             }
-            observe::end(child, &answer);
-            drop((parent, permit));
-            answer
         }
     });
     let work = async {

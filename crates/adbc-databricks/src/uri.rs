@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use adbc_core::options::OptionValue;
+use databricks_telemetry::config::AUDIT_FILE;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
@@ -178,7 +179,7 @@ fn checked_id(id: &str, key: &str) -> Result<String> {
 
 /// A URI may come from somebody else than the machine's owner; it must not make the driver read files and send them away, or write
 /// files where it says. The server says which file a transfer is about, and the URI says which server that is.
-const NOT_IN_A_URI: [&str; 7] = [
+const NOT_IN_A_URI: [&str; 8] = [
     options::URI,
     options::SUBJECT_TOKEN_FILE,
     options::CONFIG_FILE,
@@ -186,6 +187,7 @@ const NOT_IN_A_URI: [&str; 7] = [
     options::ALLOWED_LOCAL_PATHS,
     options::TOKEN_CACHE_DIR,
     options::TRACES_FOLDER_PATH,
+    AUDIT_FILE,
 ];
 
 /// What a URI says, as options in the catalogue's terms.
@@ -375,6 +377,7 @@ mod tests {
             "databricks.config_file",
             "adbc.telemetry.traces_folder_path",
             "adbc.traces.exporter.adbcfile.location",
+            "adbc.databricks.telemetry.audit_file",
         ] {
             let uri = format!("databricks://token:t@h/sql/1.0/warehouses/w1?{key}=/");
             let error = endpoint(&uri, &[]).unwrap_err();

@@ -322,7 +322,7 @@ pub static OPTIONS: &[OptionSpec] = &[
         takes: "the path of a file",
         default: "",
         description: "A file to which every request body is appended before it leaves, one a line. What cannot \
-                      be written there is not sent.",
+                      be written there is not sent. Cannot be set by a URI.",
         set: |config, value| {
             config.audit_file = (!value.is_empty()).then(|| PathBuf::from(value));
             Some(())

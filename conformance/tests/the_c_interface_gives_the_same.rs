@@ -11,7 +11,7 @@ use adbc_core::options::{AdbcVersion, InfoCode, OptionDatabase, OptionValue};
 use adbc_core::sync::{Connection, Database as _, Driver as _, Optionable, Statement};
 use adbc_driver_manager::{ManagedConnection, ManagedDriver};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator, RecordBatchReader, StringArray};
-use arrow::compute::concat_batches;
+use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
 use conformance::{connect, logs_of_closed, operation_type, workspace};
 use databricks_local::Workspace;
 
@@ -163,10 +163,25 @@ where
     assert!(result.partitions.len() > 1, "several chunks");
     seen.push(Seen::Changed(Some(result.rows_affected)));
     seen.push(Seen::Schema(result.schema));
+    // The workspace reads the table on several threads, so which rows are in which part differs each time.
+    let mut parts = Vec::new();
     for partition in result.partitions.iter().rev() {
-        seen.push(see(connection.read_partition(partition), rows));
+        let reader = connection.read_partition(partition).expect("a part");
+        parts.extend(reader.map(|batch| batch.expect("a batch")));
     }
+    seen.push(Seen::Rows(sorted(&parts)));
     seen
+}
+
+/// All rows, in the order of their columns.
+fn sorted(batches: &[RecordBatch]) -> RecordBatch {
+    let all = concat_batches(&batches[0].schema(), batches).expect("one schema");
+    let columns = all.columns().iter().map(|column| SortColumn {
+        values: Arc::clone(column),
+        options: None,
+    });
+    let order = lexsort_to_indices(&columns.collect::<Vec<_>>(), None).expect("sortable columns");
+    take_record_batch(&all, &order).expect("the same rows")
 }
 
 #[test]

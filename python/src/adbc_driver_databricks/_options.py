@@ -324,7 +324,7 @@ class DatabaseOptions(_Option):
 
     TELEMETRY_AUDIT_FILE = "adbc.databricks.telemetry.audit_file"
     """A file to which every request body is appended before it leaves, one a line. What cannot be
-    written there is not sent."""
+    written there is not sent. Cannot be set by a URI."""
 
     TELEMETRY_CLIENT_APP_NAME = "adbc.databricks.telemetry.client_app_name"
     """The application's name. Sent with the record of a new connection if it consists of at most

@@ -21,11 +21,18 @@ thread_local! {
 /// use activity_bridge::ActivityIds;
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
 ///
-/// let provider = SdkTracerProvider::builder().with_id_generator(ActivityIds::default()).build();
+/// let provider = SdkTracerProvider::builder().with_id_generator(ActivityIds::new()).build();
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ActivityIds<G = RandomIdGenerator> {
     others: G,
+}
+
+impl ActivityIds {
+    /// Takes random ids for all other spans, as the SDK does by itself.
+    pub fn new() -> Self {
+        Self::default()
+    }
 }
 
 impl<G> ActivityIds<G> {

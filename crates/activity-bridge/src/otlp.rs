@@ -92,7 +92,7 @@ impl Pipeline {
             counts: Arc::clone(&counts),
         };
         let provider = SdkTracerProvider::builder()
-            .with_id_generator(ActivityIds::<opentelemetry_sdk::trace::RandomIdGenerator>::default())
+            .with_id_generator(ActivityIds::new())
             .with_resource(resource(service_name))
             .with_span_processor(processor)
             .build();

@@ -86,7 +86,7 @@ impl Application {
         let provider = SdkTracerProvider::builder()
             .with_simple_exporter(kept.clone())
             .with_sampler(asked.clone())
-            .with_id_generator(ActivityIds::<opentelemetry_sdk::trace::RandomIdGenerator>::default())
+            .with_id_generator(ActivityIds::new())
             .build();
         Self { provider, kept, asked }
     }

@@ -5,6 +5,12 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Tok
 use super::dialect::LocalDialect;
 use super::error::{Class, SqlError};
 
+mod files;
+mod show;
+
+pub(crate) use files::{CopyInto, Transfer, VolumeStatement};
+pub(crate) use show::{Scope, Show};
+
 /// A statement.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -40,109 +46,6 @@ pub(crate) enum Command {
     UseCatalog(String),
     UseSchema(Vec<String>),
     Volume(VolumeStatement),
-}
-
-/// `COPY INTO table FROM path` or `FROM (SELECT … FROM path)`.
-#[derive(Debug)]
-pub(crate) struct CopyInto {
-    pub(crate) table: Vec<String>,
-    pub(crate) path: String,
-    /// `parquet`, `csv` or `json`.
-    format: String,
-    /// Whether files are copied that were copied before.
-    pub(crate) force: bool,
-    /// The query, and where in it the path stands.
-    select: Vec<TokenWithSpan>,
-    path_at: usize,
-}
-
-impl CopyInto {
-    /// The query over one file.
-    pub(crate) fn query(&self, path: &str) -> Vec<TokenWithSpan> {
-        let call = [
-            Token::make_word("read_files", None),
-            Token::LParen,
-            Token::SingleQuotedString(path.to_owned()),
-            Token::Comma,
-            Token::SingleQuotedString("format".to_owned()),
-            Token::Comma,
-            Token::SingleQuotedString(self.format.clone()),
-            Token::RParen,
-        ];
-        let mut query = self.select.clone();
-        query.splice(self.path_at..=self.path_at, call.map(TokenWithSpan::wrap));
-        query
-    }
-}
-
-/// A statement about a volume.
-#[derive(Debug)]
-pub(crate) enum VolumeStatement {
-    Create { name: Vec<String>, if_not_exists: bool },
-    Drop { name: Vec<String>, if_exists: bool },
-    Transfer(Transfer),
-}
-
-/// A transfer that the client makes itself, with a link that the workspace signs: `PUT`, `GET`, `REMOVE`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Transfer {
-    /// `PUT`, `GET` or `REMOVE`.
-    pub(crate) operation: &'static str,
-    pub(crate) volume_path: String,
-    pub(crate) local_file: Option<String>,
-    pub(crate) overwrite: bool,
-}
-
-/// A `SHOW` statement. Patterns are Hive's.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Show {
-    Volumes {
-        schema: Vec<String>,
-    },
-    Catalogs {
-        like: Option<String>,
-    },
-    Columns {
-        scope: Scope,
-        schema_like: Option<String>,
-        table_like: Option<String>,
-        like: Option<String>,
-    },
-    ColumnsOf {
-        table: Vec<String>,
-    },
-    CurrentNamespace,
-    ForeignKeys {
-        table: Vec<String>,
-    },
-    Functions {
-        scope: Option<Scope>,
-        like: Option<String>,
-    },
-    Keys {
-        table: Vec<String>,
-    },
-    Schemas {
-        scope: Option<Scope>,
-        like: Option<String>,
-    },
-    Tables {
-        scope: Scope,
-        schema_like: Option<String>,
-        like: Option<String>,
-    },
-    TablesOf {
-        schema: Vec<String>,
-        like: Option<String>,
-        views: bool,
-    },
-}
-
-/// Which catalogs a `SHOW` statement looks at.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    AllCatalogs,
-    Catalog(String),
 }
 
 /// Reads a statement.
@@ -329,136 +232,6 @@ impl Cursor<'_> {
         }
     }
 
-    fn show(&mut self) -> Result<Show, SqlError> {
-        let show = if self.keyword("CATALOGS") {
-            Show::Catalogs { like: self.like()? }
-        } else if self.keyword("SCHEMAS") || self.keyword("DATABASES") {
-            let scope = if self.in_() { Some(self.catalogs()?) } else { None };
-            Show::Schemas {
-                scope,
-                like: self.like()?,
-            }
-        } else if self.keyword("TABLES") {
-            self.show_tables()?
-        } else if self.keyword("VIEWS") {
-            let schema = if self.in_() { self.dotted(2)? } else { Vec::new() };
-            Show::TablesOf {
-                schema,
-                like: self.like()?,
-                views: true,
-            }
-        } else if self.keyword("VOLUMES") {
-            let schema = if self.in_() { self.dotted(2)? } else { Vec::new() };
-            Show::Volumes { schema }
-        } else if self.keyword("COLUMNS") {
-            self.show_columns()?
-        } else if self.keywords(&["FOREIGN", "KEYS"]) {
-            Show::ForeignKeys { table: self.keys_of()? }
-        } else if self.keyword("KEYS") || self.keywords(&["PRIMARY", "KEYS"]) {
-            Show::Keys { table: self.keys_of()? }
-        } else if self.keywords(&["CURRENT", "NAMESPACE"]) || self.keywords(&["CURRENT", "SCHEMA"]) {
-            Show::CurrentNamespace
-        } else if self.keyword("FUNCTIONS") || self.function_kind() {
-            let scope = match (self.in_(), self.keyword("CATALOG")) {
-                (true, true) => Some(Scope::Catalog(self.name()?)),
-                (true, false) => {
-                    self.dotted(2)?;
-                    None
-                }
-                (false, _) => None,
-            };
-            // A schema pattern narrows nothing: no schema has functions of its own.
-            self.like_of("SCHEMA")?;
-            Show::Functions {
-                scope,
-                like: self.like()?,
-            }
-        } else {
-            self.next();
-            return Err(self.error_before());
-        };
-        self.end(show)
-    }
-
-    fn function_kind(&mut self) -> bool {
-        ["USER", "SYSTEM", "ALL"]
-            .iter()
-            .any(|kind| self.keywords(&[kind, "FUNCTIONS"]))
-    }
-
-    fn show_tables(&mut self) -> Result<Show, SqlError> {
-        if !self.in_() {
-            return Ok(Show::TablesOf {
-                schema: Vec::new(),
-                like: self.like()?,
-                views: false,
-            });
-        }
-        let scope = if self.keywords(&["ALL", "CATALOGS"]) {
-            Scope::AllCatalogs
-        } else if self.keyword("CATALOG") {
-            Scope::Catalog(self.name()?)
-        } else {
-            return Ok(Show::TablesOf {
-                schema: self.dotted(2)?,
-                like: self.like()?,
-                views: false,
-            });
-        };
-        Ok(Show::Tables {
-            scope,
-            schema_like: self.like_of("SCHEMA")?,
-            like: self.like()?,
-        })
-    }
-
-    fn show_columns(&mut self) -> Result<Show, SqlError> {
-        if !self.in_() {
-            self.next();
-            return Err(self.error_before());
-        }
-        let scope = if self.keywords(&["ALL", "CATALOGS"]) {
-            Scope::AllCatalogs
-        } else if self.keyword("CATALOG") {
-            Scope::Catalog(self.name()?)
-        } else {
-            let mut table = self.dotted(3)?;
-            if table.len() == 1 && self.in_() {
-                let mut place = self.dotted(2)?;
-                place.append(&mut table);
-                table = place;
-            }
-            return Ok(Show::ColumnsOf { table });
-        };
-        Ok(Show::Columns {
-            scope,
-            schema_like: self.like_of("SCHEMA")?,
-            table_like: self.like_of("TABLE")?,
-            like: self.like()?,
-        })
-    }
-
-    fn catalogs(&mut self) -> Result<Scope, SqlError> {
-        if self.keywords(&["ALL", "CATALOGS"]) {
-            return Ok(Scope::AllCatalogs);
-        }
-        self.keyword("CATALOG");
-        self.name().map(Scope::Catalog)
-    }
-
-    /// `IN CATALOG c IN SCHEMA s IN TABLE t`, or `IN t`.
-    fn keys_of(&mut self) -> Result<Vec<String>, SqlError> {
-        let mut table = Vec::new();
-        while self.in_() {
-            let _kind = ["CATALOG", "SCHEMA", "TABLE"].iter().any(|kind| self.keyword(kind));
-            table.append(&mut self.dotted(3)?);
-        }
-        if table.is_empty() || table.len() > 3 {
-            return Err(self.error_before());
-        }
-        Ok(table)
-    }
-
     /// `CREATE SCHEMA`, after these words. Properties are accepted and mean nothing here.
     fn create_schema(&mut self) -> Result<Command, SqlError> {
         let if_not_exists = self.keywords(&["IF", "NOT", "EXISTS"]);
@@ -570,53 +343,6 @@ impl Cursor<'_> {
         Err(self.error_before())
     }
 
-    /// `PUT 'file' INTO 'path' [OVERWRITE]`, `GET 'path' TO 'file'`, `REMOVE 'path'`.
-    fn transfer(&mut self, head: &str) -> Result<Command, SqlError> {
-        let first = self.string()?;
-        let transfer = match head {
-            "PUT" => {
-                self.expect("INTO")?;
-                Transfer {
-                    operation: "PUT",
-                    volume_path: self.string()?,
-                    local_file: Some(first),
-                    overwrite: self.keyword("OVERWRITE"),
-                }
-            }
-            "GET" => {
-                self.expect("TO")?;
-                Transfer {
-                    operation: "GET",
-                    volume_path: first,
-                    local_file: Some(self.string()?),
-                    overwrite: false,
-                }
-            }
-            _ => Transfer {
-                operation: "REMOVE",
-                volume_path: first,
-                local_file: None,
-                overwrite: false,
-            },
-        };
-        self.end(Command::Volume(VolumeStatement::Transfer(transfer)))
-    }
-
-    fn create_volume(&mut self) -> Result<Command, SqlError> {
-        let if_not_exists = self.keywords(&["IF", "NOT", "EXISTS"]);
-        let name = self.dotted(3)?;
-        if self.keyword("COMMENT") {
-            self.string()?;
-        }
-        self.end(Command::Volume(VolumeStatement::Create { name, if_not_exists }))
-    }
-
-    fn drop_volume(&mut self) -> Result<Command, SqlError> {
-        let if_exists = self.keywords(&["IF", "EXISTS"]);
-        let name = self.dotted(3)?;
-        self.end(Command::Volume(VolumeStatement::Drop { name, if_exists }))
-    }
-
     /// `ALTER TABLE t ALTER [COLUMN] c {SET | DROP} NOT NULL`; no other change of a table is served.
     fn alter_table(&mut self) -> Result<Command, SqlError> {
         let unsupported = || {
@@ -643,87 +369,6 @@ impl Cursor<'_> {
             column,
             nullable,
         })
-    }
-
-    fn copy(&mut self) -> Result<Command, SqlError> {
-        self.expect("INTO")?;
-        let table = self.dotted(3)?;
-        self.expect("FROM")?;
-        let (select, path_at) = if self.string_is_next() {
-            let path = TokenWithSpan::wrap(Token::SingleQuotedString(self.string()?));
-            let words = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
-            let mut select: Vec<TokenWithSpan> = words.map(TokenWithSpan::wrap).into();
-            select.push(path);
-            (select, 3)
-        } else {
-            self.symbol(&Token::LParen)?;
-            self.parenthesised_select()?
-        };
-        let Token::SingleQuotedString(path) = &select[path_at].token else {
-            return Err(self.error_before());
-        };
-        let path = path.clone();
-        self.expect("FILEFORMAT")?;
-        self.symbol(&Token::Eq)?;
-        let format = self.name()?.to_ascii_lowercase();
-        let mut force = false;
-        while let Some(next) = self.next() {
-            let clause = match next {
-                Token::Word(word) => word.value.to_ascii_uppercase(),
-                _ => return Err(self.error_before()),
-            };
-            if clause != "COPY_OPTIONS" {
-                return Err(SqlError::new(
-                    Class::UNSUPPORTED_FEATURE,
-                    format!("The clause {clause} of COPY INTO is not supported here."),
-                ));
-            }
-            self.symbol(&Token::LParen)?;
-            let option = self.string()?;
-            self.symbol(&Token::Eq)?;
-            let value = self.string()?;
-            self.symbol(&Token::RParen)?;
-            if !option.eq_ignore_ascii_case("force") {
-                return Err(SqlError::new(
-                    Class::UNSUPPORTED_FEATURE,
-                    format!("The option {option} of COPY INTO is not supported here."),
-                ));
-            }
-            force = value.eq_ignore_ascii_case("true");
-        }
-        Ok(Command::CopyInto(CopyInto {
-            table,
-            path,
-            format,
-            force,
-            select,
-            path_at,
-        }))
-    }
-
-    /// The tokens up to the closing parenthesis, and the place of the path among them.
-    fn parenthesised_select(&mut self) -> Result<(Vec<TokenWithSpan>, usize), SqlError> {
-        let (mut select, mut path_at, mut depth, mut after_from) = (Vec::new(), None, 0_usize, false);
-        while let Some(token) = self.tokens.get(self.position) {
-            self.position += 1;
-            match &token.token {
-                Token::LParen => depth += 1,
-                Token::RParen if depth == 0 => {
-                    return match path_at {
-                        Some(at) => Ok((select, at)),
-                        None => Err(self.error_before()),
-                    };
-                }
-                Token::RParen => depth -= 1,
-                Token::SingleQuotedString(_) if after_from && depth == 0 => path_at = Some(select.len()),
-                _ => {}
-            }
-            if !matches!(token.token, Token::Whitespace(_)) {
-                after_from = matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case("FROM"));
-            }
-            select.push(token.clone());
-        }
-        Err(syntax_error("end of input"))
     }
 
     fn reset(&mut self) -> Result<Command, SqlError> {

@@ -4,6 +4,7 @@
 //! order and a [`reader::ResultReader`] on the caller's thread hands out their batches. The reader also keeps the books: a
 //! result that ends with rows missing is an error, whoever lost them.
 
+mod budget;
 mod cloudfetch;
 mod decode;
 pub(crate) mod inline;
@@ -27,7 +28,7 @@ use tokio::sync::oneshot;
 use crate::error::{Error, Result};
 use crate::options::{self, Settings};
 use crate::sea::run::Run;
-use cloudfetch::window::Reservation;
+use budget::Reservation;
 use reader::Feed;
 use shape::Shape;
 

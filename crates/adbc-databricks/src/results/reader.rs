@@ -12,11 +12,11 @@ use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use databricks_telemetry::{StatementKind, tags};
 
+use super::budget::Reservation;
 use super::transfer::Transfer;
 use super::{Chunk, Message, Opened, Promise};
 use crate::error::{Error, Result};
 use crate::observe;
-use crate::results::cloudfetch::window::Reservation;
 use crate::sea::run::Run;
 use crate::sea::session::OpenSession;
 

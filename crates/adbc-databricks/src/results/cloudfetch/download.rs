@@ -13,11 +13,11 @@ use reqwest::StatusCode;
 use super::Context;
 use super::intake::Intake;
 use super::links::Link;
-use super::window::Reservation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::http::retry::{Failure, Repeat, jitter};
 use crate::observe;
+use crate::results::budget::Reservation;
 use crate::results::plain::Plain;
 use crate::results::{decode, json};
 

@@ -1,13 +1,12 @@
 //! Results behind signed links to cloud storage.
 //!
 //! One task per result claims memory for the chunks in order and starts their downloads; a chunk goes to the reader when it
-//! and all before it are there. [`links`] gets and renews links, [`window`] bounds what is in flight, [`intake`] takes a file
-//! in, [`download`] turns a link into batches and makes every second try.
+//! and all before it are there. [`links`] gets and renews links, [`intake`] takes a file in, [`download`] turns a link into
+//! batches and makes every second try.
 
 mod download;
 mod intake;
 mod links;
-pub(crate) mod window;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +17,7 @@ use databricks_wire::sea::{Compression, Manifest, ResultData};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::budget::{Budget, Reservation};
 use super::plain::Pool;
 use super::shape::Shape;
 use super::{Chunk, FetchLimits, Promise, Sink};
@@ -25,7 +25,6 @@ use crate::error::{Error, Result};
 use crate::sea::run::Run;
 use download::Downloaded;
 use links::Links;
-use window::{Budget, Reservation};
 
 /// How many chunks may be started ahead of the reader, per parallel download.
 const WINDOW_PER_DOWNLOAD: usize = 4;

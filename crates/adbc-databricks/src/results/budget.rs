@@ -10,7 +10,7 @@ const COST_UNIT: u64 = 16;
 /// What a compressed chunk is taken to cost until one was seen: itself and three times itself, decompressed.
 const COMPRESSED_COST: u64 = 4 * COST_UNIT;
 
-/// Bytes that downloaded chunks may occupy until they are handed out.
+/// Bytes that chunks may occupy from when they are fetched until they are handed out.
 ///
 /// Servers announce the size of a chunk before or after compression, and do not say which. What counts is neither: while a
 /// chunk is decompressed both forms are in memory. So the budget learns from each chunk what an announced byte really costs.

@@ -12,10 +12,12 @@ use databricks_telemetry::{operations, tags};
 use databricks_wire::sea::{self, Compression, Manifest, ResultData};
 use reqwest::Method;
 
+use super::budget::Budget;
 use super::decode::{self, IpcStream};
 use super::reader::Feed;
+
 use super::shape::Shape;
-use super::{Chunk, Promise, Sink, json};
+use super::{Chunk, Promise, Sink, announced_bytes, json};
 use crate::error::{Error, Result};
 use crate::http::Call;
 use crate::observe;
@@ -58,11 +60,12 @@ impl Inline {
             return Ok(None);
         }
         let mut decoder = Decoder::new(self.compressed, self.json);
-        let batches = self.decode(&mut decoder, first, data)?;
+        let decoded = self.decode(&mut decoder, first, data)?;
         let shape = decoder.finish()?;
         let chunk = Chunk {
             index: first,
-            batches,
+            batches: decoded.batches,
+            // There is nothing that it could leave too little memory for.
             reservation: None,
         };
         Ok(Some((shape.schema(), Feed::ready(vec![chunk]))))
@@ -85,35 +88,42 @@ impl Inline {
         }
     }
 
-    /// Fetches and decodes the chunks of a result one after another.
+    /// Fetches and decodes the chunks of a result one after another, as far ahead of the reader as the memory budget goes.
     ///
     /// # Errors
     /// A chunk could not be fetched or decoded, or the chunks do not follow one another.
-    pub(super) async fn fetch(self, mut data: ResultData, sink: Sink) -> Result<()> {
+    pub(super) async fn fetch(self, mut data: ResultData, memory_budget_bytes: u64, sink: Sink) -> Result<()> {
+        let budget = Budget::new(memory_budget_bytes, self.compressed);
         let mut decoder = Decoder::new(self.compressed, self.json);
         let mut index = self.promise.first;
+        // Here already, and the first always fits.
+        let mut reservation = budget.reserve(self.announced_bytes(index, &data)).await;
         loop {
-            let next = next_index(&data, index, self.promise);
+            let next = next_index(&data, index, self.promise).map(|next| (next, self.announced_bytes(next, &data)));
+            let ahead = async {
+                let Some((next, bytes)) = next else { return Ok(None) };
+                let reservation = budget.reserve(bytes).await;
+                let data = fetch_chunk(&self.run, next, &self.parent).await?;
+                Ok(Some((next, data, reservation)))
+            };
+            // Sends before the next chunk is here: that one may have to wait until the reader is done with this one.
+            let (this, decoder, sink) = (&self, &mut decoder, &sink);
+            let here = async move {
+                let decoded = this.decode(decoder, index, &data)?;
+                drop(data);
+                reservation.settle(decoded.peak_bytes, decoded.kept_bytes);
+                if let Some(shape) = &decoder.shape {
+                    sink.announce(&shape.schema());
+                }
+                sink.send(Chunk {
+                    index,
+                    batches: decoded.batches,
+                    reservation: Some(reservation),
+                })
+            };
             // The next chunk is on its way while this one is decoded.
-            let (following, batches) = futures::join!(
-                async {
-                    match next {
-                        Some(next) => fetch_chunk(&self.run, next, &self.parent).await.map(Some),
-                        None => Ok(None),
-                    }
-                },
-                async { self.decode(&mut decoder, index, &data) }
-            );
-            let batches = batches?;
-            if let Some(shape) = &decoder.shape {
-                sink.announce(&shape.schema());
-            }
-            sink.send(Chunk {
-                index,
-                batches,
-                reservation: None,
-            })?;
-            let (Some(next), Some(following)) = (next, following?) else {
+            let (following, ()) = futures::try_join!(ahead, here)?;
+            let Some((next, fetched, claimed)) = following else {
                 break;
             };
             if next != index + 1 {
@@ -121,22 +131,27 @@ impl Inline {
                     "the server leads from chunk {index} of the result to chunk {next}"
                 )));
             }
-            (index, data) = (next, following);
+            (index, data, reservation) = (next, fetched, claimed);
         }
         let shape = decoder.finish()?;
         sink.announce(&shape.schema());
         Ok(())
     }
 
-    fn decode(&self, decoder: &mut Decoder, index: u64, data: &ResultData) -> Result<Vec<RecordBatch>> {
+    /// The size of a chunk: what the manifest says, else that of a chunk which is here.
+    fn announced_bytes(&self, index: u64, known: &ResultData) -> u64 {
+        announced_bytes(&self.manifest, index).unwrap_or_else(|| text_bytes(known))
+    }
+
+    fn decode(&self, decoder: &mut Decoder, index: u64, data: &ResultData) -> Result<Decoded> {
         let mut child = self.parent.child(&operations::RESULTS_DECODE);
         child.set(tags::CHUNK_INDEX, index as i64);
         // Rows of text are a guess; it only decides where the work is done.
         let bytes = data.attachment.as_ref().map_or(0, String::len) + 64 * data.data_array.as_ref().map_or(0, Vec::len);
-        let batches = runtime::compute(bytes, || decoder.decode(&self.manifest, data));
+        let decoded = runtime::compute(bytes, || decoder.decode(&self.manifest, data));
         child.set(tags::RESULT_DECODE_TIME, child.elapsed());
-        observe::end(child, &batches);
-        batches
+        observe::end(child, &decoded);
+        decoded
     }
 }
 
@@ -146,11 +161,30 @@ fn next_index(data: &ResultData, index: u64, promise: Promise) -> Option<u64> {
         .or_else(|| promise.end().filter(|end| *end > index + 1).map(|_| index + 1))
 }
 
+/// What the cells or the attachment of a chunk take.
+fn text_bytes(data: &ResultData) -> u64 {
+    let attachment = data.attachment.as_ref().map_or(0, String::len);
+    let cells = data.data_array.iter().flatten().flatten();
+    let cells = cells.map(|cell| size_of_val(cell) + cell.as_ref().map_or(0, String::len));
+    (attachment + cells.sum::<usize>()) as u64
+}
+
+/// A chunk's batches, and what they cost.
+struct Decoded {
+    batches: Vec<RecordBatch>,
+    /// With the answer that they were decoded from.
+    peak_bytes: u64,
+    kept_bytes: u64,
+}
+
 /// Decodes consecutive chunks. Each is a stream of its own, or the next piece of one stream.
 struct Decoder {
     compressed: bool,
     json: bool,
     stream: Option<IpcStream>,
+    /// What was read of a batch that goes on in the next chunk. Nobody waits for this memory: the chunk that completes the batch
+    /// could otherwise wait for it for ever.
+    unfinished_bytes: u64,
     shape: Option<Shape>,
 }
 
@@ -160,18 +194,25 @@ impl Decoder {
             compressed,
             json,
             stream: None,
+            unfinished_bytes: 0,
             shape: None,
         }
     }
 
-    fn decode(&mut self, manifest: &Manifest, data: &ResultData) -> Result<Vec<RecordBatch>> {
+    fn decode(&mut self, manifest: &Manifest, data: &ResultData) -> Result<Decoded> {
         if self.json {
             let shape = match &self.shape {
                 Some(shape) => shape,
                 None => self.shape.insert(Shape::of_manifest(manifest)?),
             };
             let rows = data.data_array.as_deref().unwrap_or_default();
-            return Ok(vec![shape.fit(json::decode(&shape.schema(), rows)?)?]);
+            let batch = shape.fit(json::decode(&shape.schema(), rows)?)?;
+            let kept_bytes = batch.get_array_memory_size() as u64;
+            return Ok(Decoded {
+                batches: vec![batch],
+                peak_bytes: kept_bytes + text_bytes(data),
+                kept_bytes,
+            });
         }
         let attachment = data
             .attachment
@@ -180,20 +221,17 @@ impl Decoder {
         self.attachment(manifest, attachment, data.row_count)
     }
 
-    fn attachment(
-        &mut self,
-        manifest: &Manifest,
-        attachment: &str,
-        row_count: Option<u64>,
-    ) -> Result<Vec<RecordBatch>> {
+    fn attachment(&mut self, manifest: &Manifest, attachment: &str, row_count: Option<u64>) -> Result<Decoded> {
         let bytes = STANDARD
             .decode(attachment)
             .map_err(|_| Error::result_set("an attachment of the result is not base64"))?;
+        let sent_bytes = (attachment.len() + bytes.len()) as u64;
         let bytes: Buffer = if self.compressed {
             decode::decompress(&bytes)?.into_buffer()
         } else {
             bytes.into()
         };
+        let plain_bytes = bytes.len() as u64;
         let starts = self
             .stream
             .as_mut()
@@ -212,10 +250,22 @@ impl Decoder {
         if let Some(rows) = row_count.filter(|rows| is_whole && *rows > 0) {
             decode::truncate(&mut batches, rows);
         }
-        match &self.shape {
-            Some(shape) => batches.into_iter().map(|batch| shape.fit(batch)).collect(),
-            None => Ok(batches),
+        if let Some(shape) = &self.shape {
+            batches = batches
+                .into_iter()
+                .map(|batch| shape.fit(batch))
+                .collect::<Result<_>>()?;
         }
+        self.unfinished_bytes += plain_bytes;
+        let kept_bytes = match batches.is_empty() {
+            true => 0,
+            false => std::mem::take(&mut self.unfinished_bytes),
+        };
+        Ok(Decoded {
+            batches,
+            peak_bytes: sent_bytes + plain_bytes,
+            kept_bytes,
+        })
     }
 
     fn finish(mut self) -> Result<Shape> {

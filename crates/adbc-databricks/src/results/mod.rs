@@ -22,7 +22,7 @@ use activity::Activity;
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use databricks_telemetry::{ResultFormat, tags};
-use databricks_wire::sea::{Compression, Format, Manifest, ResultData, StatementResponse};
+use databricks_wire::sea::{ChunkInfo, Compression, Format, Manifest, ResultData, StatementResponse};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
@@ -190,7 +190,7 @@ pub(crate) async fn open(
     } else if let Some(ready) = inline.decode_single(&data)? {
         ready
     } else {
-        live(&run, |sink| inline.fetch(data, sink)).await?
+        live(&run, |sink| inline.fetch(data, limits.memory_budget_bytes, sink)).await?
     };
     Ok(Opened { schema, feed, promise })
 }
@@ -205,6 +205,21 @@ pub(crate) fn has_data(data: &ResultData) -> bool {
         .as_ref()
         .is_some_and(|attachment| !attachment.is_empty());
     has_attachment || data.data_array.is_some() || has_links(data)
+}
+
+/// What the manifest says about a chunk.
+fn chunk_info(manifest: &Manifest, index: u64) -> Option<&ChunkInfo> {
+    let chunks = manifest.chunks.as_deref()?;
+    let usual = usize::try_from(index).ok().and_then(|index| chunks.get(index));
+    usual
+        .filter(|chunk| chunk.chunk_index == index)
+        .or_else(|| chunks.iter().find(|chunk| chunk.chunk_index == index))
+}
+
+/// The size of a chunk, if the manifest says.
+fn announced_bytes(manifest: &Manifest, index: u64) -> Option<u64> {
+    let announced = chunk_info(manifest, index)?.byte_count;
+    announced.filter(|bytes| *bytes > 0)
 }
 
 /// Where a fetching task puts what it finds. Cheap to clone: the task that watches over the fetching has one too.

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use super::budget::{Budget, Reservation};
 use super::plain::Pool;
 use super::shape::Shape;
-use super::{Chunk, FetchLimits, Promise, Sink};
+use super::{Chunk, FetchLimits, Promise, Sink, announced_bytes, chunk_info};
 use crate::error::{Error, Result};
 use crate::sea::run::Run;
 use download::Downloaded;
@@ -119,10 +119,8 @@ async fn has_chunk(links: &Links, promise: Promise, index: u64) -> Result<bool> 
 }
 
 fn claim(manifest: &Manifest, links: &Links, index: u64) -> u64 {
-    let listed = chunk_info(manifest, index).and_then(|chunk| chunk.byte_count);
-    listed
-        .or_else(|| links.byte_count(index))
-        .filter(|bytes| *bytes > 0)
+    announced_bytes(manifest, index)
+        .or_else(|| links.byte_count(index).filter(|bytes| *bytes > 0))
         .unwrap_or(USUAL_CHUNK_BYTES)
 }
 
@@ -130,14 +128,6 @@ fn expected_rows(manifest: &Manifest, index: u64) -> Option<u64> {
     chunk_info(manifest, index)
         .map(|chunk| chunk.row_count)
         .filter(|rows| *rows > 0)
-}
-
-fn chunk_info(manifest: &Manifest, index: u64) -> Option<&databricks_wire::sea::ChunkInfo> {
-    let chunks = manifest.chunks.as_deref()?;
-    let usual = usize::try_from(index).ok().and_then(|index| chunks.get(index));
-    usual
-        .filter(|chunk| chunk.chunk_index == index)
-        .or_else(|| chunks.iter().find(|chunk| chunk.chunk_index == index))
 }
 
 fn fit(manifest: &Manifest, shape: &mut Option<Shape>, downloaded: Downloaded, sink: &Sink) -> Result<Chunk> {

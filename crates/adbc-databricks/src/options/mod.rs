@@ -334,6 +334,11 @@ options! {
     /// At most this many rows are returned; 0 means all.
     ROW_LIMIT = "databricks.result.row_limit" | "databricks.query.max_rows",
         EVERYWHERE, Kind::Integer { min: 0, max: i64::MAX }, default "0";
+    /// Small batches are joined with their neighbours as long as they have no more rows than this together; 0 leaves all as the
+    /// server made them. Larger ones are never copied, rows that are here never wait for others, and what is joined takes
+    /// at most a quarter of the memory budget.
+    BATCH_ROWS = "databricks.result.batch_rows" | "databricks.cloudfetch.batch_merge_target_rows",
+        EVERYWHERE, Kind::Integer { min: 0, max: 2_147_483_647 }, default "0";
     /// How long a statement may run, in seconds; 0 means for ever. It is then cancelled on the server.
     STATEMENT_TIMEOUT_S = "databricks.statement.timeout_s" | "adbc.apache.statement.query_timeout_s",
         EVERYWHERE, Kind::Seconds, default "0";

@@ -12,9 +12,9 @@ use databricks_telemetry::{operations, tags};
 use databricks_wire::sea::{self, Compression, Manifest, ResultData};
 use reqwest::Method;
 
+use super::batches::Feed;
 use super::budget::Budget;
 use super::decode::{self, IpcStream};
-use super::reader::Feed;
 
 use super::shape::Shape;
 use super::{Chunk, Promise, Sink, announced_bytes, json};

@@ -4,10 +4,12 @@
 //! order and a [`reader::ResultReader`] on the caller's thread hands out their batches. The reader also keeps the books: a
 //! result that ends with rows missing is an error, whoever lost them.
 
+mod batches;
 mod budget;
 mod cloudfetch;
 mod decode;
 pub(crate) mod inline;
+mod join;
 mod json;
 mod lz4;
 mod plain;
@@ -28,8 +30,9 @@ use tokio::sync::oneshot;
 use crate::error::{Error, Result};
 use crate::options::{self, Settings};
 use crate::sea::run::Run;
+use batches::{Batches, Feed};
 use budget::Reservation;
-use reader::Feed;
+use join::Joiner;
 use shape::Shape;
 
 /// How results are fetched.
@@ -39,6 +42,8 @@ pub(crate) struct FetchLimits {
     pub(crate) memory_budget_bytes: u64,
     pub(crate) expiration_buffer: Duration,
     pub(crate) max_link_refreshes: u32,
+    /// Smaller batches are joined up to this many rows.
+    pub(crate) batch_rows: usize,
 }
 
 impl FetchLimits {
@@ -50,7 +55,14 @@ impl FetchLimits {
             memory_budget_bytes: settings.integer(options::MEMORY_BUDGET_BYTES),
             expiration_buffer: settings.seconds(options::LINK_EXPIRATION_BUFFER_S),
             max_link_refreshes: u32::try_from(settings.integer(options::MAX_LINK_REFRESHES)).unwrap_or(u32::MAX),
+            batch_rows: usize::try_from(settings.integer(options::BATCH_ROWS)).unwrap_or(usize::MAX),
         }
+    }
+
+    fn joiner(&self) -> Joiner {
+        // What is joined is in memory twice for a moment: the copy may take this much beyond the budget.
+        let max_bytes = self.memory_budget_bytes / 4;
+        Joiner::new(self.batch_rows, usize::try_from(max_bytes).unwrap_or(usize::MAX))
     }
 }
 
@@ -71,7 +83,7 @@ pub(crate) enum Message {
 /// A result that can be read.
 pub(crate) struct Opened {
     pub(crate) schema: SchemaRef,
-    pub(crate) feed: Feed,
+    pub(crate) batches: Batches,
     pub(crate) promise: Promise,
 }
 
@@ -80,7 +92,7 @@ impl Opened {
     fn empty() -> Self {
         Self {
             schema: Arc::new(Schema::empty()),
-            feed: Feed::ended(),
+            batches: Batches::none(),
             promise: Promise::default(),
         }
     }
@@ -192,7 +204,11 @@ pub(crate) async fn open(
     } else {
         live(&run, |sink| inline.fetch(data, limits.memory_budget_bytes, sink)).await?
     };
-    Ok(Opened { schema, feed, promise })
+    Ok(Opened {
+        schema,
+        batches: Batches::new(feed, first, limits.joiner()),
+        promise,
+    })
 }
 
 pub(crate) fn has_links(data: &ResultData) -> bool {
@@ -291,7 +307,7 @@ where
     let schema = announced
         .await
         .unwrap_or_else(|_| Err(Error::result_set("the result ended without a schema")))?;
-    Ok((schema, Feed::Live(received)))
+    Ok((schema, Feed::live(received)))
 }
 
 /// Whether a file of a result can be decoded.

@@ -3,54 +3,20 @@
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
-use std::vec;
 
 use activity::Activity;
 use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use databricks_telemetry::{StatementKind, tags};
 
-use super::budget::Reservation;
+use super::batches::Batches;
 use super::transfer::Transfer;
-use super::{Chunk, Message, Opened, Promise};
+use super::{Opened, Promise};
 use crate::error::{Error, Result};
 use crate::observe;
 use crate::sea::run::Run;
 use crate::sea::session::OpenSession;
-
-/// Where the reader's chunks come from.
-pub(crate) enum Feed {
-    /// Everything is here already.
-    Ready(vec::IntoIter<Chunk>),
-    /// A task on the runtime sends them.
-    Live(Receiver<Message>),
-}
-
-impl Feed {
-    pub(crate) fn ready(chunks: Vec<Chunk>) -> Self {
-        Self::Ready(chunks.into_iter())
-    }
-
-    pub(crate) fn ended() -> Self {
-        Self::ready(Vec::new())
-    }
-
-    fn next(&mut self) -> Result<Option<Chunk>> {
-        match self {
-            Self::Ready(chunks) => Ok(chunks.next()),
-            Self::Live(messages) => match messages.recv() {
-                Ok(Message::Chunk(chunk)) => Ok(Some(chunk)),
-                Ok(Message::End) => Ok(None),
-                Ok(Message::Failed(error)) => Err(error),
-                Err(_) => Err(Error::result_set(
-                    "the task that fetched the result ended before the result did",
-                )),
-            },
-        }
-    }
-}
 
 /// The record batches of one execution.
 ///
@@ -61,12 +27,9 @@ pub(crate) struct ResultReader {
     root: Activity,
     run: Arc<Run>,
     schema: SchemaRef,
-    feed: Feed,
+    /// In a place of its own, because a reader is moved on its way to the caller.
+    batches: Box<Batches>,
     promise: Promise,
-    batches: vec::IntoIter<RecordBatch>,
-    /// The claim of the chunk that `batches` belong to.
-    reservation: Option<Reservation>,
-    chunks_taken: u64,
     rows_handed_out: u64,
     /// Since the execution's start, when the caller first asked for a batch.
     first_asked: Option<Duration>,
@@ -77,16 +40,17 @@ pub(crate) struct ResultReader {
 
 impl ResultReader {
     pub(crate) fn new(root: Activity, run: Arc<Run>, opened: Opened, open: Arc<OpenSession>) -> Self {
-        let Opened { schema, feed, promise } = opened;
+        let Opened {
+            schema,
+            batches,
+            promise,
+        } = opened;
         Self {
             root,
             run,
             schema,
-            feed,
+            batches: Box::new(batches),
             promise,
-            batches: Vec::new().into_iter(),
-            reservation: None,
-            chunks_taken: 0,
             rows_handed_out: 0,
             first_asked: None,
             done: false,
@@ -115,8 +79,7 @@ impl ResultReader {
             Ok(status) => {
                 self.schema = status.schema();
                 self.promise = Promise::default();
-                self.feed = Feed::ended();
-                self.batches = vec![status].into_iter();
+                *self.batches = Batches::one(status);
                 self.rows_handed_out = 0;
                 Ok(self)
             }
@@ -138,48 +101,27 @@ impl ResultReader {
     }
 
     fn advance(&mut self) -> Result<Option<RecordBatch>> {
-        loop {
-            self.run.session().check_process()?;
-            if let Some(error) = self.run.stopped() {
-                return Err(error);
-            }
-            if let Some(batch) = self.batches.next() {
-                if batch.num_rows() == 0 {
-                    continue;
-                }
+        self.run.session().check_process()?;
+        if let Some(error) = self.run.stopped() {
+            return Err(error);
+        }
+        match self.batches.next()? {
+            Some(batch) => {
                 self.rows_handed_out += batch.num_rows() as u64;
-                return Ok(Some(batch));
+                Ok(Some(batch))
             }
-            self.reservation = None;
-            match self.feed.next()? {
-                Some(chunk) => self.take(chunk)?,
-                None => return self.balance().map(|()| None),
-            }
+            None => self.balance().map(|()| None),
         }
-    }
-
-    fn take(&mut self, chunk: Chunk) -> Result<()> {
-        let due = self.promise.first.saturating_add(self.chunks_taken);
-        if chunk.index != due {
-            return Err(Error::result_set(format!(
-                "chunk {} of the result came where chunk {due} was due",
-                chunk.index
-            )));
-        }
-        self.chunks_taken += 1;
-        self.root.add(tags::RESULT_CHUNKS_ITERATED, 1);
-        self.reservation = chunk.reservation;
-        self.batches = chunk.batches.into_iter();
-        Ok(())
     }
 
     /// Compares what was handed out with what the manifest promised. The last line of defence against lost rows.
     fn balance(&self) -> Result<()> {
-        let missing_chunks = self.promise.chunks.filter(|promised| *promised > self.chunks_taken);
+        let taken = self.batches.chunks_taken();
+        let missing_chunks = self.promise.chunks.filter(|promised| *promised > taken);
         if let Some(promised) = missing_chunks {
             return Err(Error::result_set(format!(
                 "the result is incomplete: {} of {promised} chunks are missing",
-                promised - self.chunks_taken
+                promised - taken
             )));
         }
         match self.promise.rows {
@@ -201,15 +143,18 @@ impl ResultReader {
             let consumption = self.root.elapsed().saturating_sub(first_asked);
             self.root.set(tags::RESULT_CONSUMPTION_LATENCY, consumption);
         }
+        let chunks_taken = self.batches.chunks_taken();
+        if chunks_taken > 0 {
+            self.root.set(tags::RESULT_CHUNKS_ITERATED, chunks_taken);
+        }
         self.root.set(tags::RESULT_ROWS, self.rows_handed_out);
         self.root.set(tags::RETRY_COUNT, self.run.retry_count());
     }
 
     fn finish(&mut self, outcome: Result<()>) {
         self.done = true;
-        self.batches = Vec::new().into_iter();
-        self.reservation = None;
         self.settle();
+        *self.batches = Batches::none();
         match outcome {
             Ok(()) => self.run.complete(),
             Err(error) => {

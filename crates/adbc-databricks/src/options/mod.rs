@@ -349,10 +349,11 @@ options! {
     /// The longest wait between two status requests, in milliseconds. The first comes after 25 ms.
     POLL_INTERVAL_MAX_MS = "databricks.statement.poll_interval_max_ms" | "adbc.apache.statement.polltime_ms",
         EVERYWHERE, Kind::Integer { min: 1, max: 600_000 }, default "1000";
-    /// How many chunks are downloaded at the same time.
+    /// The most chunks that are downloaded at the same time. How many really are follows what pays: 4 at first, more while the
+    /// throughput grows with them, fewer when storage is too busy (429, 503, no answer).
     PARALLEL_DOWNLOADS = "databricks.cloudfetch.parallel_downloads"
         | "adbc.databricks.cloudfetch.parallel_downloads" | "databricks.download_thread_count",
-        EVERYWHERE, Kind::Integer { min: 1, max: 256 }, default "8";
+        EVERYWHERE, Kind::Integer { min: 1, max: 256 }, default "16";
     /// How many bytes the chunks that are being downloaded and decompressed, or wait to be read, may occupy; 96 MiB. One chunk
     /// is always allowed.
     MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes", EVERYWHERE,

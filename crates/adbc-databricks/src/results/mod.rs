@@ -38,6 +38,7 @@ use shape::Shape;
 /// How results are fetched.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FetchLimits {
+    /// The most at a time.
     pub(crate) parallel_downloads: usize,
     pub(crate) memory_budget_bytes: u64,
     pub(crate) expiration_buffer: Duration,

@@ -53,7 +53,7 @@ async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: 
     let mut intake = Intake::new(context.compressed);
     // The link is got before there is a slot for the download: that is the prefetching.
     context.links.link(index, None).await?;
-    let _slot = context.slots.acquire().await.map_err(|_| Error::cancelled())?;
+    let slot = context.gate.enter().await?;
     let started = Instant::now();
     let mut refused = None;
     let (mut refreshes, mut retries, mut broken) = (0, 0, 0);
@@ -62,6 +62,10 @@ async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: 
         let generation = link.generation;
         let (failure, error, retry_after) = match attempt(context, index, link, rows, &mut intake).await {
             Ok((schema, batches)) => {
+                // The time of others says how busy storage was, and nothing about how many downloads pay.
+                if retries + refreshes + broken == 0 {
+                    slot.finished(intake.received_bytes);
+                }
                 reservation.settle(intake.plain_bytes, intake.plain_bytes);
                 return Ok(Downloaded {
                     index,
@@ -70,7 +74,12 @@ async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: 
                     reservation,
                 });
             }
-            Err(Trouble::Http(attempt)) => (attempt.failure, attempt.error, attempt.retry_after),
+            Err(Trouble::Http(attempt)) => {
+                if is_too_busy(&attempt) {
+                    slot.refused();
+                }
+                (attempt.failure, attempt.error, attempt.retry_after)
+            }
             Err(Trouble::Broken(error)) => {
                 // What is broken must not be continued.
                 intake = Intake::new(context.compressed);
@@ -112,6 +121,16 @@ pub(super) enum Trouble {
     Http(Attempt),
     /// What came is not what it should be.
     Broken(Error),
+}
+
+/// Whether fewer downloads at a time may help.
+fn is_too_busy(attempt: &Attempt) -> bool {
+    match attempt.failure {
+        Failure::Status(status) => {
+            matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        }
+        Failure::NotSent | Failure::Interrupted => attempt.error.category() == ErrorCategory::Timeout,
+    }
 }
 
 async fn attempt(

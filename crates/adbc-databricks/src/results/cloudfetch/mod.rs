@@ -1,12 +1,14 @@
 //! Results behind signed links to cloud storage.
 //!
 //! One task per result claims memory for the chunks in order and starts their downloads; a chunk goes to the reader when it
-//! and all before it are there. [`links`] gets and renews links, [`intake`] takes a file in, [`download`] turns a link into
-//! batches and makes every second try.
+//! and all before it are there. [`links`] gets and renews links, [`gate`] lets as many downloads run as [`pace`] says pay,
+//! [`intake`] takes a file in, [`download`] turns a link into batches and makes every second try.
 
 mod download;
+mod gate;
 mod intake;
 mod links;
+mod pace;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +16,6 @@ use std::sync::Arc;
 use activity::Parent;
 use arrow_schema::SchemaRef;
 use databricks_wire::sea::{Compression, Manifest, ResultData};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::budget::{Budget, Reservation};
@@ -24,6 +25,7 @@ use super::{Chunk, FetchLimits, Promise, Sink, announced_bytes, chunk_info};
 use crate::error::{Error, Result};
 use crate::sea::run::Run;
 use download::Downloaded;
+use gate::Gate;
 use links::Links;
 
 /// How many chunks may be started ahead of the reader, per parallel download.
@@ -37,8 +39,7 @@ struct Context {
     parent: Parent,
     run: Arc<Run>,
     links: Links,
-    /// Limits the downloads and decodings at a time.
-    slots: Semaphore,
+    gate: Gate,
     buffers: Arc<Pool>,
     compressed: bool,
     /// What the files' cells are, when they are rows of JSON and not Arrow streams.
@@ -74,22 +75,23 @@ pub(super) async fn fetch(
         promise,
         cells,
     } = parts;
+    let compressed = manifest.result_compression == Some(Compression::Lz4Frame);
     let context = Arc::new(Context {
         links: Links::new(Arc::clone(&run), first, limits.expiration_buffer, parent.clone()),
         parent,
         run,
-        slots: Semaphore::new(limits.parallel_downloads),
+        gate: Gate::new(limits.parallel_downloads),
         buffers: Pool::new(usize::try_from(limits.memory_budget_bytes).unwrap_or(usize::MAX)),
-        compressed: manifest.result_compression == Some(Compression::Lz4Frame),
+        compressed,
         cells,
         max_link_refreshes: limits.max_link_refreshes,
     });
     let budget = Budget::new(limits.memory_budget_bytes, context.compressed);
-    let window = limits.parallel_downloads.saturating_mul(WINDOW_PER_DOWNLOAD);
     let mut started = VecDeque::new();
     let mut index = promise.first;
     let mut shape = None;
     loop {
+        let window = context.gate.limit().saturating_mul(WINDOW_PER_DOWNLOAD);
         let more = started.len() < window && has_chunk(&context.links, promise, index).await?;
         if !more && started.is_empty() {
             return Ok(());

@@ -28,6 +28,7 @@ fn good(spec: &Spec) -> (String, String, OptionValue) {
     match spec.kind {
         Kind::Flag => text("false"),
         Kind::Integer { min, .. } => (min.to_string(), min.to_string(), OptionValue::Int(min)),
+        Kind::Number { .. } => ("1".to_owned(), "1".to_owned(), OptionValue::Double(1.0)),
         Kind::Seconds => ("1.5".to_owned(), "1.5".to_owned(), OptionValue::Double(1.5)),
         Kind::TraceParent => text(TRACE_PARENT),
         Kind::Choice(words) => (words[0].to_ascii_lowercase(), words[0].to_owned(), words[0].into()),
@@ -49,6 +50,12 @@ fn bad(spec: &Spec) -> Vec<OptionValue> {
             values.extend(max.checked_add(1).map(OptionValue::Int));
             values
         }
+        Kind::Number { min, max } => vec![
+            "soon".into(),
+            OptionValue::Double(f64::from(min) - 0.1),
+            OptionValue::Double(f64::from(max) + 0.1),
+            OptionValue::Double(f64::NAN),
+        ],
         Kind::Seconds => vec!["soon".into(), OptionValue::Double(-1.0), OptionValue::Double(f64::NAN)],
         Kind::TraceParent => vec!["00-x".into()],
         Kind::Choice(_) => vec!["nonsense".into()],
@@ -133,6 +140,10 @@ where
                 Kind::Integer { min, .. } => {
                     assert_eq!(integer.unwrap(), min.to_string(), "{name}");
                     assert_eq!(double.unwrap(), (min as f64).to_string(), "{name}");
+                }
+                Kind::Number { .. } => {
+                    assert_eq!(integer.unwrap(), "1", "{name}");
+                    assert_eq!(double.unwrap(), "1", "{name}");
                 }
                 Kind::Seconds => assert_eq!(double.unwrap(), "1.5", "{name}"),
                 Kind::Flag => assert_eq!(integer.unwrap(), "0", "{name}"),

@@ -354,8 +354,8 @@ options! {
     PARALLEL_DOWNLOADS = "databricks.cloudfetch.parallel_downloads"
         | "adbc.databricks.cloudfetch.parallel_downloads" | "databricks.download_thread_count",
         EVERYWHERE, Kind::Integer { min: 1, max: 256 }, default "16";
-    /// How many bytes the chunks that are being downloaded and decompressed, or wait to be read, may occupy; 96 MiB. One chunk
-    /// is always allowed.
+    /// How many bytes the chunks of one result that are being fetched and decoded, or wait to be read, may occupy, whichever way they
+    /// come; 96 MiB. One chunk is always allowed.
     MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes", EVERYWHERE,
         Kind::Integer { min: 1, max: i64::MAX }, default "100663296";
     /// A link is renewed when it expires within this many seconds.
@@ -365,6 +365,25 @@ options! {
     MAX_LINK_REFRESHES = "databricks.cloudfetch.max_url_refresh_attempts"
         | "adbc.databricks.cloudfetch.max_url_refresh_attempts", EVERYWHERE, Kind::Integer { min: 0, max: 100 },
         default "3";
+    /// Whether a chunk whose download falls far behind its neighbours' is asked for a second time, over a new link; what is here
+    /// first is taken. It has fallen behind when it takes longer than its neighbours' median (for its size) times the multiplier
+    /// plus the padding, the quantile of its neighbours has finished, and a new download would probably be done before it.
+    /// One second try runs at a time, beside the parallel downloads and beyond the memory budget.
+    STRAGGLERS = "databricks.cloudfetch.straggler_mitigation" | "adbc.databricks.cloudfetch.straggler_mitigation_enabled",
+        EVERYWHERE, Kind::Flag, default "true";
+    /// How many times as long as its neighbours a download may take before it has fallen behind.
+    STRAGGLER_MULTIPLIER = "databricks.cloudfetch.straggler_multiplier"
+        | "adbc.databricks.cloudfetch.straggler_multiplier", EVERYWHERE, Kind::Number { min: 1, max: 1_000 }, default "1.5";
+    /// The part of the downloads that run beside a download or begin after it that must have finished before it can have fallen behind.
+    STRAGGLER_QUANTILE = "databricks.cloudfetch.straggler_quantile"
+        | "adbc.databricks.cloudfetch.straggler_quantile", EVERYWHERE, Kind::Number { min: 0, max: 1 }, default "0.6";
+    /// How many seconds longer than that a download may take in any case.
+    STRAGGLER_PADDING_S = "databricks.cloudfetch.straggler_padding_s"
+        | "adbc.databricks.cloudfetch.straggler_padding_seconds", EVERYWHERE, Kind::Seconds, default "5";
+    /// How many second tries the chunks of one result have at most.
+    MAX_STRAGGLERS = "databricks.cloudfetch.max_stragglers_per_query"
+        | "adbc.databricks.cloudfetch.max_stragglers_per_query", EVERYWHERE, Kind::Integer { min: 0, max: 1_000 },
+        default "10";
 
     /// The local directories, separated by commas, that `PUT` may read files from and `GET` may write files to. Unless it is set
     /// neither is allowed: otherwise whoever writes the SQL text would read and write this machine's files. Cannot be set by a URI.

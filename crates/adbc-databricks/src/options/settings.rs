@@ -191,6 +191,11 @@ impl Settings {
         u64::try_from(number).unwrap_or_default()
     }
 
+    /// The value of a number; 0 when it has none, which no caller meets because such options have defaults.
+    pub(crate) fn number(&self, key: &'static str) -> f64 {
+        self.value(key).and_then(|value| value.to_double()).unwrap_or_default()
+    }
+
     /// The value of an option in milliseconds.
     pub(crate) fn millis(&self, key: &'static str) -> Duration {
         Duration::from_millis(self.integer(key))

@@ -29,6 +29,13 @@ pub enum Kind {
         /// The greatest value.
         max: i64,
     },
+    /// A number, with fractions, within bounds.
+    Number {
+        /// The least value.
+        min: u32,
+        /// The greatest value.
+        max: u32,
+    },
     /// A length of time in seconds, with fractions.
     Seconds,
     /// A W3C `traceparent`.
@@ -48,6 +55,7 @@ pub(crate) enum Value {
     Secret(Secret),
     Flag(bool),
     Integer(i64),
+    Number(f64),
     Seconds(Duration),
 }
 
@@ -69,7 +77,11 @@ impl Value {
             Kind::Secret => Self::Secret(Secret::new(text(value)?)),
             Kind::Flag => Self::Flag(flag(value)?),
             Kind::Integer { min, max } => Self::Integer(integer(value).filter(|number| (min..=max).contains(number))?),
-            Kind::Seconds => Self::Seconds(seconds(value)?),
+            Kind::Number { min, max } => {
+                let bounds = f64::from(min)..=f64::from(max);
+                Self::Number(number(value).filter(|number| bounds.contains(number))?)
+            }
+            Kind::Seconds => Self::Seconds(Duration::try_from_secs_f64(number(value)?).ok()?),
             Kind::Choice(words) => {
                 let given = text(value)?;
                 Self::Text((*words.iter().find(|word| word.eq_ignore_ascii_case(&given))?).to_owned())
@@ -84,6 +96,7 @@ impl Value {
             Self::Secret(_) => None,
             Self::Flag(flag) => Some(flag.to_string()),
             Self::Integer(number) => Some(number.to_string()),
+            Self::Number(number) => Some(number.to_string()),
             Self::Seconds(length) => Some(length.as_secs_f64().to_string()),
         }
     }
@@ -94,6 +107,7 @@ impl Value {
             Self::Integer(number) => Some(*number),
             Self::Flag(flag) => Some(i64::from(*flag)),
             Self::Seconds(length) => i64::try_from(length.as_secs()).ok(),
+            Self::Number(number) => integer(&OptionValue::Double(*number)),
             Self::Text(text) => text.parse().ok(),
             Self::Secret(_) => None,
         }
@@ -103,6 +117,7 @@ impl Value {
     pub(crate) fn to_double(&self) -> Option<f64> {
         match self {
             Self::Integer(number) => Some(*number as f64),
+            Self::Number(number) => Some(*number),
             Self::Seconds(length) => Some(length.as_secs_f64()),
             Self::Text(text) => text.parse().ok(),
             Self::Flag(_) | Self::Secret(_) => None,
@@ -145,13 +160,12 @@ fn integer(value: &OptionValue) -> Option<i64> {
     }
 }
 
-fn seconds(value: &OptionValue) -> Option<Duration> {
-    let number = match value {
-        OptionValue::Int(number) => *number as f64,
-        OptionValue::Double(number) => *number,
-        other => text(other)?.trim().parse().ok()?,
-    };
-    Duration::try_from_secs_f64(number).ok()
+fn number(value: &OptionValue) -> Option<f64> {
+    match value {
+        OptionValue::Int(number) => Some(*number as f64),
+        OptionValue::Double(number) => Some(*number),
+        other => text(other)?.trim().parse().ok(),
+    }
 }
 
 fn refusal(spec: &Spec, value: &OptionValue) -> Error {
@@ -173,6 +187,7 @@ impl fmt::Display for Kind {
             Kind::Flag => f.write_str("'true' or 'false'"),
             Kind::Integer { min, max: i64::MAX } => write!(f, "a whole number of at least {min}"),
             Kind::Integer { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Kind::Number { min, max } => write!(f, "a number from {min} to {max}"),
             Kind::Seconds => f.write_str("a number of seconds, 0 or more"),
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
         }

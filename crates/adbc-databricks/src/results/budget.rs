@@ -59,6 +59,17 @@ impl Budget {
         }
     }
 
+    /// Claims what a chunk of `announced` bytes needs, although it may not fit. For what must not wait, and is bounded otherwise.
+    pub(super) fn exceed(self: &Arc<Self>, announced: u64) -> Reservation {
+        let bytes = announced.saturating_mul(self.lock().cost) / COST_UNIT;
+        self.change(0, bytes);
+        Reservation {
+            budget: Arc::clone(self),
+            announced,
+            bytes,
+        }
+    }
+
     fn claim(&self, announced: u64) -> Option<u64> {
         let mut state = self.lock();
         let bytes = announced.saturating_mul(state.cost) / COST_UNIT;
@@ -101,6 +112,11 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
+    /// The size of the chunk, as far as it was known when the claim was made.
+    pub(super) fn announced(&self) -> u64 {
+        self.announced
+    }
+
     /// The chunk is decoded: it needed `peak` bytes on the way and keeps `kept`. Growing never waits: the later chunks that
     /// it would wait for are waiting for this one.
     pub(super) fn settle(&mut self, peak: u64, kept: u64) {
@@ -134,6 +150,17 @@ mod tests {
         drop(first);
         assert!(budget.reserve(6).now_or_never().is_some());
         drop(second);
+    }
+
+    #[test]
+    fn what_exceeds_the_budget_counts_as_well() {
+        let budget = Budget::new(10, false);
+        let first = budget.reserve(8).now_or_never().unwrap();
+        let beyond = budget.exceed(8);
+        drop(first);
+        assert!(budget.reserve(4).now_or_never().is_none());
+        drop(beyond);
+        assert!(budget.reserve(4).now_or_never().is_some());
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::options::{self, Settings};
 use crate::sea::run::Run;
 use batches::{Batches, Feed};
 use budget::Reservation;
+use cloudfetch::stragglers::Rules;
 use join::Joiner;
 use shape::Shape;
 
@@ -40,6 +41,7 @@ use shape::Shape;
 pub(crate) struct FetchLimits {
     /// The most at a time.
     pub(crate) parallel_downloads: usize,
+    pub(crate) stragglers: Rules,
     pub(crate) memory_budget_bytes: u64,
     pub(crate) expiration_buffer: Duration,
     pub(crate) max_link_refreshes: u32,
@@ -53,6 +55,7 @@ impl FetchLimits {
             parallel_downloads: usize::try_from(settings.integer(options::PARALLEL_DOWNLOADS))
                 .unwrap_or(1)
                 .max(1),
+            stragglers: Rules::of(settings),
             memory_budget_bytes: settings.integer(options::MEMORY_BUDGET_BYTES),
             expiration_buffer: settings.seconds(options::LINK_EXPIRATION_BUFFER_S),
             max_link_refreshes: u32::try_from(settings.integer(options::MAX_LINK_REFRESHES)).unwrap_or(u32::MAX),

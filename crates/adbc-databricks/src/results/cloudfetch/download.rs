@@ -1,18 +1,21 @@
-//! One chunk: link, download, decompression, decoding, and every second try.
+//! One chunk: link, download, decompression, decoding, and every further try.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use activity::ByteCount;
+use activity::{Activity, ByteCount};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use databricks_telemetry::{ErrorCategory, operations, tags};
+use futures::future::{Either, select};
 use reqwest::StatusCode;
 
 use super::Context;
 use super::intake::Intake;
 use super::links::Link;
+use super::stragglers::{Progress, Running};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::http::retry::{Failure, Repeat, jitter};
@@ -50,6 +53,11 @@ pub(super) async fn chunk(
 }
 
 async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: Reservation) -> Result<Downloaded> {
+    let wanted = Wanted {
+        index,
+        rows,
+        bytes: reservation.announced(),
+    };
     let mut intake = Intake::new(context.compressed);
     // The link is got before there is a slot for the download: that is the prefetching.
     context.links.link(index, None).await?;
@@ -60,10 +68,10 @@ async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: 
     loop {
         let link = context.links.link(index, refused).await?;
         let generation = link.generation;
-        let (failure, error, retry_after) = match attempt(context, index, link, rows, &mut intake).await {
+        let (failure, error, retry_after) = match attempt(context, wanted, link, &mut intake).await {
             Ok((schema, batches)) => {
-                // The time of others says how busy storage was, and nothing about how many downloads pay.
-                if retries + refreshes + broken == 0 {
+                // The time of others says what went wrong, and nothing about how many downloads pay.
+                if retries + refreshes + broken == 0 && !intake.is_overtaking {
                     slot.finished(intake.received_bytes);
                 }
                 reservation.settle(intake.plain_bytes, intake.plain_bytes);
@@ -133,15 +141,24 @@ fn is_too_busy(attempt: &Attempt) -> bool {
     }
 }
 
+/// A chunk that is to be got.
+#[derive(Clone, Copy)]
+struct Wanted {
+    index: u64,
+    rows: Option<u64>,
+    /// As announced.
+    bytes: u64,
+}
+
 async fn attempt(
     context: &Context,
-    index: u64,
+    wanted: Wanted,
     link: Link,
-    rows: Option<u64>,
     intake: &mut Intake,
 ) -> Result<(SchemaRef, Vec<RecordBatch>), Trouble> {
-    let rows = Some(link.row_count).filter(|rows| *rows > 0).or(rows);
-    download(context, index, link, intake).await?;
+    let index = wanted.index;
+    let rows = Some(link.row_count).filter(|rows| *rows > 0).or(wanted.rows);
+    download(context, wanted, link, intake).await?;
     let decompression = intake.decompression;
     let plain = intake.take();
     let cells = context.cells.clone();
@@ -161,13 +178,65 @@ async fn attempt(
     decoded.map_err(Trouble::Broken)
 }
 
-async fn download(context: &Context, index: u64, link: Link, intake: &mut Intake) -> Result<(), Trouble> {
-    let mut child = context.parent.child(&operations::CLOUDFETCH_DOWNLOAD);
-    child.set(tags::CHUNK_INDEX, index as i64);
-    let before = intake.decompression;
-    let outcome = intake.receive(context, link).await;
+/// Downloads a file, with a second try beside the first if that falls behind. What is here first is taken.
+async fn download(context: &Context, wanted: Wanted, link: Link, intake: &mut Intake) -> Result<(), Trouble> {
+    let generation = link.generation;
+    let running = context.stragglers.begin(wanted.bytes);
+    let progress = Progress::default();
+    let second_intake = {
+        let first = pin!(receive(context, wanted, link, intake, &running, &progress));
+        let second = pin!(second_try(context, wanted, generation, &running, &progress));
+        match select(first, second).await {
+            Either::Left((Ok(()), _)) => None,
+            // What the second try brings makes good what the first one did not.
+            Either::Left((Err(trouble), second)) if running.has_second_try() => Some(second.await.ok_or(trouble)?),
+            Either::Left((Err(trouble), _)) => return Err(trouble),
+            Either::Right((Some(intake), _)) => Some(intake),
+            Either::Right((None, first)) => first.await.map(|()| None)?,
+        }
+    };
+    if let Some(second_intake) = second_intake {
+        *intake = second_intake;
+    }
+    Ok(())
+}
+
+/// Waits until a download has fallen behind, and tries it from the beginning, over a new link and another connection. `None` when that
+/// did not work, which is no reason to give up the first try.
+async fn second_try(
+    context: &Context,
+    wanted: Wanted,
+    generation: u64,
+    running: &Running<'_>,
+    progress: &Progress,
+) -> Option<Intake> {
+    let _turn = running.turn(progress).await;
+    let _claim = context.budget.exceed(wanted.bytes);
+    let link = context.links.link(wanted.index, Some(generation)).await.ok()?;
+    running.begin_second_try();
+    context.run.retries.fetch_add(1, Ordering::Relaxed);
+    let mut intake = Intake::new(context.compressed);
+    let received = receive(context, wanted, link, &mut intake, running, &Progress::default()).await;
+    intake.is_overtaking = true;
+    received.is_ok().then_some(intake)
+}
+
+async fn receive(
+    context: &Context,
+    wanted: Wanted,
+    link: Link,
+    intake: &mut Intake,
+    running: &Running<'_>,
+    progress: &Progress,
+) -> Result<(), Trouble> {
+    let mut child = Overtaken(context.parent.child(&operations::CLOUDFETCH_DOWNLOAD));
+    child.0.set(tags::CHUNK_INDEX, wanted.index as i64);
+    let (began, before) = (Instant::now(), intake.decompression);
+    let outcome = intake.receive(context, link, progress).await;
+    let mut child = child.came_through();
     match &outcome {
         Ok(()) => {
+            running.finished(began.elapsed());
             let took = child.elapsed().saturating_sub(intake.decompression - before);
             child.set(tags::RESULT_BYTES_DOWNLOADED, ByteCount(intake.received_bytes));
             child.set(tags::CHUNK_INITIAL_LATENCY, took);
@@ -179,6 +248,21 @@ async fn download(context: &Context, index: u64, link: Link, intake: &mut Intake
     }
     child.end();
     outcome
+}
+
+/// The activity of a download that may be dropped in its middle: because another try was faster, or the result is given up.
+struct Overtaken(Activity);
+
+impl Overtaken {
+    fn came_through(mut self) -> Activity {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Overtaken {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 fn decode(

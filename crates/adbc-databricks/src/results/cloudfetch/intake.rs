@@ -7,6 +7,7 @@ use reqwest::header::{HeaderMap, HeaderValue, IF_RANGE, RANGE};
 
 use super::download::Trouble;
 use super::links::Link;
+use super::stragglers::Progress;
 use super::{Context, USUAL_CHUNK_BYTES};
 use crate::error::Error;
 use crate::http::Download;
@@ -29,6 +30,8 @@ pub(super) struct Intake {
     pub(super) plain_bytes: u64,
     /// The part of the time that went into decompressing.
     pub(super) decompression: Duration,
+    /// Whether a second try brought it while the first one lagged.
+    pub(super) is_overtaking: bool,
 }
 
 struct Source {
@@ -46,11 +49,12 @@ impl Intake {
             received_bytes: 0,
             plain_bytes: 0,
             decompression: Duration::ZERO,
+            is_overtaking: false,
         }
     }
 
-    /// Receives the file, or the rest of it.
-    pub(super) async fn receive(&mut self, context: &Context, link: Link) -> Result<(), Trouble> {
+    /// Receives the file, or the rest of it, and notes in `progress` how far it is.
+    pub(super) async fn receive(&mut self, context: &Context, link: Link, progress: &Progress) -> Result<(), Trouble> {
         let mut headers = link.headers;
         let continues = self.ask_for_the_rest(link.generation, &mut headers);
         let opened = context.run.client().download(link.url, headers).await;
@@ -65,8 +69,10 @@ impl Intake {
         if !continues || download.begins_at() != Some(self.received_bytes) || self.is_another(&download) {
             self.begin(context, &download, link.generation)?;
         }
+        progress.begin(self.received_bytes, download.announced_bytes());
         while let Some(piece) = download.next().await.map_err(Trouble::Http)? {
             self.received_bytes += piece.len() as u64;
+            progress.reach(self.received_bytes);
             match &mut self.frames {
                 Some(frames) => {
                     let began = Instant::now();

@@ -2,13 +2,15 @@
 //!
 //! One task per result claims memory for the chunks in order and starts their downloads; a chunk goes to the reader when it
 //! and all before it are there. [`links`] gets and renews links, [`gate`] lets as many downloads run as [`pace`] says pay,
-//! [`intake`] takes a file in, [`download`] turns a link into batches and makes every second try.
+//! [`intake`] takes a file in, [`download`] turns a link into batches and makes every further try, [`stragglers`] says which
+//! download needs one beside it.
 
 mod download;
 mod gate;
 mod intake;
 mod links;
 mod pace;
+pub(crate) mod stragglers;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use crate::sea::run::Run;
 use download::Downloaded;
 use gate::Gate;
 use links::Links;
+use stragglers::Stragglers;
 
 /// How many chunks may be started ahead of the reader, per parallel download.
 const WINDOW_PER_DOWNLOAD: usize = 4;
@@ -40,6 +43,8 @@ struct Context {
     run: Arc<Run>,
     links: Links,
     gate: Gate,
+    stragglers: Stragglers,
+    budget: Arc<Budget>,
     buffers: Arc<Pool>,
     compressed: bool,
     /// What the files' cells are, when they are rows of JSON and not Arrow streams.
@@ -81,12 +86,13 @@ pub(super) async fn fetch(
         parent,
         run,
         gate: Gate::new(limits.parallel_downloads),
+        stragglers: Stragglers::new(limits.stragglers),
+        budget: Budget::new(limits.memory_budget_bytes, compressed),
         buffers: Pool::new(usize::try_from(limits.memory_budget_bytes).unwrap_or(usize::MAX)),
         compressed,
         cells,
         max_link_refreshes: limits.max_link_refreshes,
     });
-    let budget = Budget::new(limits.memory_budget_bytes, context.compressed);
     let mut started = VecDeque::new();
     let mut index = promise.first;
     let mut shape = None;
@@ -97,7 +103,7 @@ pub(super) async fn fetch(
             return Ok(());
         }
         tokio::select! {
-            reservation = budget.reserve(claim(&manifest, &context.links, index)), if more => {
+            reservation = context.budget.reserve(claim(&manifest, &context.links, index)), if more => {
                 let rows = expected_rows(&manifest, index);
                 started.push_back(Task::start(Arc::clone(&context), index, rows, reservation));
                 index += 1;

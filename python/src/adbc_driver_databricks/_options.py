@@ -205,6 +205,12 @@ class DatabaseOptions(_Option):
     RESULT_ROW_LIMIT = "databricks.result.row_limit"
     """At most this many rows are returned; 0 means all. Default: `0`."""
 
+    RESULT_BATCH_ROWS = "databricks.result.batch_rows"
+    """Small batches are joined with their neighbours as long as they have no more rows than this
+    together; 0 leaves all as the server made them. Larger ones are never copied, rows that are
+    here never wait for others, and what is joined takes at most a quarter of the memory
+    budget. Default: `0`."""
+
     STATEMENT_TIMEOUT_S = "databricks.statement.timeout_s"
     """How long a statement may run, in seconds; 0 means for ever. It is then cancelled on the
     server. Default: `0`."""
@@ -220,17 +226,42 @@ class DatabaseOptions(_Option):
     Default: `1000`."""
 
     CLOUDFETCH_PARALLEL_DOWNLOADS = "databricks.cloudfetch.parallel_downloads"
-    """How many chunks are downloaded at the same time. Default: `8`."""
+    """The most chunks that are downloaded at the same time. How many really are follows what
+    pays: 4 at first, more while the throughput grows with them, fewer when storage is too busy
+    (429, 503, no answer). Default: `16`."""
 
     CLOUDFETCH_MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes"
-    """How many bytes the chunks that are being downloaded and decompressed, or wait to be read,
-    may occupy; 96 MiB. One chunk is always allowed. Default: `100663296`."""
+    """How many bytes the chunks of one result that are being fetched and decoded, or wait to be
+    read, may occupy, whichever way they come; 96 MiB. One chunk is always allowed. Default:
+    `100663296`."""
 
     CLOUDFETCH_URL_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
     """A link is renewed when it expires within this many seconds. Default: `60`."""
 
     CLOUDFETCH_MAX_URL_REFRESH_ATTEMPTS = "databricks.cloudfetch.max_url_refresh_attempts"
     """How often the link of one chunk is renewed before the download fails. Default: `3`."""
+
+    CLOUDFETCH_STRAGGLER_MITIGATION = "databricks.cloudfetch.straggler_mitigation"
+    """Whether a chunk whose download falls far behind its neighbours' is asked for a second time,
+    over a new link; what is here first is taken. It has fallen behind when it takes longer
+    than its neighbours' median (for its size) times the multiplier plus the padding, the
+    quantile of its neighbours has finished, and a new download would probably be done before
+    it. One second try runs at a time, beside the parallel downloads and beyond the memory
+    budget. Default: `true`."""
+
+    CLOUDFETCH_STRAGGLER_MULTIPLIER = "databricks.cloudfetch.straggler_multiplier"
+    """How many times as long as its neighbours a download may take before it has fallen behind.
+    Default: `1.5`."""
+
+    CLOUDFETCH_STRAGGLER_QUANTILE = "databricks.cloudfetch.straggler_quantile"
+    """The part of the downloads that run beside a download or begin after it that must have
+    finished before it can have fallen behind. Default: `0.6`."""
+
+    CLOUDFETCH_STRAGGLER_PADDING_S = "databricks.cloudfetch.straggler_padding_s"
+    """How many seconds longer than that a download may take in any case. Default: `5`."""
+
+    CLOUDFETCH_MAX_STRAGGLERS_PER_QUERY = "databricks.cloudfetch.max_stragglers_per_query"
+    """How many second tries the chunks of one result have at most. Default: `10`."""
 
     VOLUME_ALLOWED_LOCAL_PATHS = "databricks.volume.allowed_local_paths"
     """The local directories, separated by commas, that `PUT` may read files from and `GET` may
@@ -382,6 +413,12 @@ class ConnectionOptions(_Option):
     RESULT_ROW_LIMIT = "databricks.result.row_limit"
     """At most this many rows are returned; 0 means all. Default: `0`."""
 
+    RESULT_BATCH_ROWS = "databricks.result.batch_rows"
+    """Small batches are joined with their neighbours as long as they have no more rows than this
+    together; 0 leaves all as the server made them. Larger ones are never copied, rows that are
+    here never wait for others, and what is joined takes at most a quarter of the memory
+    budget. Default: `0`."""
+
     STATEMENT_TIMEOUT_S = "databricks.statement.timeout_s"
     """How long a statement may run, in seconds; 0 means for ever. It is then cancelled on the
     server. Default: `0`."""
@@ -397,17 +434,42 @@ class ConnectionOptions(_Option):
     Default: `1000`."""
 
     CLOUDFETCH_PARALLEL_DOWNLOADS = "databricks.cloudfetch.parallel_downloads"
-    """How many chunks are downloaded at the same time. Default: `8`."""
+    """The most chunks that are downloaded at the same time. How many really are follows what
+    pays: 4 at first, more while the throughput grows with them, fewer when storage is too busy
+    (429, 503, no answer). Default: `16`."""
 
     CLOUDFETCH_MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes"
-    """How many bytes the chunks that are being downloaded and decompressed, or wait to be read,
-    may occupy; 96 MiB. One chunk is always allowed. Default: `100663296`."""
+    """How many bytes the chunks of one result that are being fetched and decoded, or wait to be
+    read, may occupy, whichever way they come; 96 MiB. One chunk is always allowed. Default:
+    `100663296`."""
 
     CLOUDFETCH_URL_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
     """A link is renewed when it expires within this many seconds. Default: `60`."""
 
     CLOUDFETCH_MAX_URL_REFRESH_ATTEMPTS = "databricks.cloudfetch.max_url_refresh_attempts"
     """How often the link of one chunk is renewed before the download fails. Default: `3`."""
+
+    CLOUDFETCH_STRAGGLER_MITIGATION = "databricks.cloudfetch.straggler_mitigation"
+    """Whether a chunk whose download falls far behind its neighbours' is asked for a second time,
+    over a new link; what is here first is taken. It has fallen behind when it takes longer
+    than its neighbours' median (for its size) times the multiplier plus the padding, the
+    quantile of its neighbours has finished, and a new download would probably be done before
+    it. One second try runs at a time, beside the parallel downloads and beyond the memory
+    budget. Default: `true`."""
+
+    CLOUDFETCH_STRAGGLER_MULTIPLIER = "databricks.cloudfetch.straggler_multiplier"
+    """How many times as long as its neighbours a download may take before it has fallen behind.
+    Default: `1.5`."""
+
+    CLOUDFETCH_STRAGGLER_QUANTILE = "databricks.cloudfetch.straggler_quantile"
+    """The part of the downloads that run beside a download or begin after it that must have
+    finished before it can have fallen behind. Default: `0.6`."""
+
+    CLOUDFETCH_STRAGGLER_PADDING_S = "databricks.cloudfetch.straggler_padding_s"
+    """How many seconds longer than that a download may take in any case. Default: `5`."""
+
+    CLOUDFETCH_MAX_STRAGGLERS_PER_QUERY = "databricks.cloudfetch.max_stragglers_per_query"
+    """How many second tries the chunks of one result have at most. Default: `10`."""
 
     VOLUME_ALLOWED_LOCAL_PATHS = "databricks.volume.allowed_local_paths"
     """The local directories, separated by commas, that `PUT` may read files from and `GET` may
@@ -470,6 +532,12 @@ class StatementOptions(_Option):
     RESULT_ROW_LIMIT = "databricks.result.row_limit"
     """At most this many rows are returned; 0 means all. Default: `0`."""
 
+    RESULT_BATCH_ROWS = "databricks.result.batch_rows"
+    """Small batches are joined with their neighbours as long as they have no more rows than this
+    together; 0 leaves all as the server made them. Larger ones are never copied, rows that are
+    here never wait for others, and what is joined takes at most a quarter of the memory
+    budget. Default: `0`."""
+
     STATEMENT_TIMEOUT_S = "databricks.statement.timeout_s"
     """How long a statement may run, in seconds; 0 means for ever. It is then cancelled on the
     server. Default: `0`."""
@@ -485,17 +553,42 @@ class StatementOptions(_Option):
     Default: `1000`."""
 
     CLOUDFETCH_PARALLEL_DOWNLOADS = "databricks.cloudfetch.parallel_downloads"
-    """How many chunks are downloaded at the same time. Default: `8`."""
+    """The most chunks that are downloaded at the same time. How many really are follows what
+    pays: 4 at first, more while the throughput grows with them, fewer when storage is too busy
+    (429, 503, no answer). Default: `16`."""
 
     CLOUDFETCH_MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes"
-    """How many bytes the chunks that are being downloaded and decompressed, or wait to be read,
-    may occupy; 96 MiB. One chunk is always allowed. Default: `100663296`."""
+    """How many bytes the chunks of one result that are being fetched and decoded, or wait to be
+    read, may occupy, whichever way they come; 96 MiB. One chunk is always allowed. Default:
+    `100663296`."""
 
     CLOUDFETCH_URL_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
     """A link is renewed when it expires within this many seconds. Default: `60`."""
 
     CLOUDFETCH_MAX_URL_REFRESH_ATTEMPTS = "databricks.cloudfetch.max_url_refresh_attempts"
     """How often the link of one chunk is renewed before the download fails. Default: `3`."""
+
+    CLOUDFETCH_STRAGGLER_MITIGATION = "databricks.cloudfetch.straggler_mitigation"
+    """Whether a chunk whose download falls far behind its neighbours' is asked for a second time,
+    over a new link; what is here first is taken. It has fallen behind when it takes longer
+    than its neighbours' median (for its size) times the multiplier plus the padding, the
+    quantile of its neighbours has finished, and a new download would probably be done before
+    it. One second try runs at a time, beside the parallel downloads and beyond the memory
+    budget. Default: `true`."""
+
+    CLOUDFETCH_STRAGGLER_MULTIPLIER = "databricks.cloudfetch.straggler_multiplier"
+    """How many times as long as its neighbours a download may take before it has fallen behind.
+    Default: `1.5`."""
+
+    CLOUDFETCH_STRAGGLER_QUANTILE = "databricks.cloudfetch.straggler_quantile"
+    """The part of the downloads that run beside a download or begin after it that must have
+    finished before it can have fallen behind. Default: `0.6`."""
+
+    CLOUDFETCH_STRAGGLER_PADDING_S = "databricks.cloudfetch.straggler_padding_s"
+    """How many seconds longer than that a download may take in any case. Default: `5`."""
+
+    CLOUDFETCH_MAX_STRAGGLERS_PER_QUERY = "databricks.cloudfetch.max_stragglers_per_query"
+    """How many second tries the chunks of one result have at most. Default: `10`."""
 
     BIND_BY_NAME = "adbc.statement.bind_by_name"
     """Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).

@@ -64,6 +64,7 @@ mod result;
 mod sessions;
 mod state;
 mod statement;
+mod thrift;
 mod tls;
 mod workspace;
 

@@ -1,5 +1,6 @@
 //! Sessions: where statements start from, and how they are executed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -107,11 +108,33 @@ impl EngineSession {
     /// Whatever is wrong with the statement, its names, its parameters, or the change that it makes. Errors of a query's rows arise in
     /// the stream.
     pub async fn execute(&self, sql: &str, parameters: &[Parameter]) -> Result<Execution, SqlError> {
-        OnLargeStack::new(self.execute_here(sql, parameters)).await
+        self.execute_with(sql, parameters, &BTreeMap::new()).await
     }
 
-    async fn execute_here(&self, sql: &str, parameters: &[Parameter]) -> Result<Execution, SqlError> {
-        let context = Context::new(&self.engine, self.settings());
+    /// The same under confs that hold for this statement alone.
+    ///
+    /// # Errors
+    /// Those of [`execute`](Self::execute), or that a conf makes no sense.
+    pub async fn execute_with(
+        &self,
+        sql: &str,
+        parameters: &[Parameter],
+        confs: &BTreeMap<String, String>,
+    ) -> Result<Execution, SqlError> {
+        let mut settings = self.settings();
+        for (name, value) in confs {
+            settings.set(name, value)?;
+        }
+        OnLargeStack::new(self.execute_here(sql, parameters, settings)).await
+    }
+
+    async fn execute_here(
+        &self,
+        sql: &str,
+        parameters: &[Parameter],
+        settings: Settings,
+    ) -> Result<Execution, SqlError> {
+        let context = Context::new(&self.engine, settings);
         match statement::parse(sql)? {
             Command::CopyInto(copy) => Box::pin(copy_into::copy_into(&context, copy)).await,
             Command::Volume(statement) => copy_into::volume(&context, statement),

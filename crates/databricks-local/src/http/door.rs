@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::alter::alter;
-use super::reply::{Refusal, with_type};
-use super::{Authorised, BaseUrl, files, is_readable, volumes};
+use super::reply::{Reason, Refusal, with_type};
+use super::{Authorised, BaseUrl, files, is_readable, thrift, volumes};
 use crate::faults::{Instead, Verdict};
 use crate::requests::{RequestRecord, start_of};
 use crate::result::links;
@@ -103,6 +103,10 @@ pub(crate) async fn answer(
             }
         }),
     };
+    let result = result.map(|response| match record.path.starts_with(thrift::PATH) {
+        true => with_reason(response),
+        false => response,
+    });
     if let Some(rest) = rest {
         rest.drain().await;
     }
@@ -210,6 +214,15 @@ fn describe<B>(state: &State, request: &Request<B>) -> RequestRecord {
         traceparent: text("traceparent"),
         user_agent: text("user-agent"),
     }
+}
+
+/// The answer with the reason of its refusal where Thrift's clients look for it.
+fn with_reason(mut response: Response) -> Response {
+    let reason = response.extensions().get::<Reason>();
+    if let Some(reason) = reason.and_then(|reason| HeaderValue::from_str(&reason.0).ok()) {
+        response.headers_mut().insert(thrift::REASON, reason);
+    }
+    response
 }
 
 /// What the client calls this workspace: its `Host` header (or HTTP/2's authority), else the listener's own address.

@@ -24,6 +24,7 @@ mod sessions;
 mod statements;
 mod storage;
 mod telemetry;
+mod thrift;
 mod unity_catalog;
 pub(crate) mod volumes;
 mod warehouses;
@@ -80,6 +81,12 @@ pub(crate) fn router(state: Arc<State>) -> Router {
             get(unity_catalog::table_exists),
         )
         .route("/api/2.1/unity-catalog/volumes", get(unity_catalog::volumes))
+        .route("/sql/1.0/warehouses/{warehouse_id}", post(thrift::warehouse))
+        .route("/sql/1.0/endpoints/{warehouse_id}", post(thrift::warehouse))
+        .route(
+            "/sql/protocolv1/o/{organisation_id}/{cluster_id}",
+            post(thrift::cluster),
+        )
         .route("/telemetry-ext", post(telemetry::authenticated))
         .route_layer(middleware::from_fn(require_credentials));
     let open = Router::new()
@@ -92,8 +99,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/oidc/v1/token", post(oauth::token))
         .route("/oidc/oauth2/v2.0/authorize", get(oauth::authorize))
         .route("/.well-known/databricks-config", get(oauth::configuration))
-        .route("/oidc/.well-known/oauth-authorization-server", get(oauth::discovery))
-        .route("/sql/{*path}", axum::routing::any(no_thrift));
+        .route("/oidc/.well-known/oauth-authorization-server", get(oauth::discovery));
     guarded
         .merge(open)
         .fallback(not_found)
@@ -127,14 +133,6 @@ async fn method_not_allowed() -> Refusal {
         StatusCode::METHOD_NOT_ALLOWED,
         "METHOD_NOT_ALLOWED",
         "the endpoint does not take this method",
-    )
-}
-
-async fn no_thrift() -> Refusal {
-    Refusal::new(
-        StatusCode::NOT_FOUND,
-        "ENDPOINT_NOT_FOUND",
-        "Thrift is not served here: use a client that speaks the SQL Statement Execution API",
     )
 }
 

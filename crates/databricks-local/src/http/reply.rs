@@ -52,6 +52,16 @@ impl Refusal {
         )
     }
 
+    /// Whether it is that something named does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
+    /// What is told to the client.
+    pub(crate) fn message(&self) -> &str {
+        &self.body.message
+    }
+
     /// A status that was asked for from outside the request.
     pub(crate) fn staged(status: StatusCode) -> Self {
         let error_code = match status.as_u16() {
@@ -70,9 +80,14 @@ impl Refusal {
     }
 }
 
+/// Why a request was refused: the answer's extension, for a protocol that says it elsewhere than in the body.
+#[derive(Clone)]
+pub(crate) struct Reason(pub(crate) String);
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = json(self.status, &self.body);
+        response.extensions_mut().insert(Reason(self.body.message));
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 header::WWW_AUTHENTICATE,

@@ -1,5 +1,6 @@
 //! Statements: executed, asked about, cancelled, closed, and read chunk by chunk.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -31,10 +32,11 @@ pub(super) async fn execute(
         None => Origin::Fresh(request.catalog.take(), request.schema.take()),
     };
 
-    let statement = Arc::new(Statement::new(plan.shape));
+    let statement = Arc::new(Statement::new(plan.shape, None));
     state.statements.insert(Arc::clone(&statement))?;
     let sent = Sent {
         request,
+        confs: BTreeMap::new(),
         base_url: Arc::clone(&base_url.0),
     };
     run::start(&state, &statement, origin, sent, &plan);

@@ -1,7 +1,7 @@
-//! Cells as text: the `JSON_ARRAY` and `CSV` formats.
+//! Cells as text: the `JSON_ARRAY` and `CSV` formats, and what Thrift's clients get of types that they do not read.
 //!
-//! Every cell that is not NULL is a string, also numbers and booleans. Complex values are JSON inside the string, and
-//! their leaves are strings again.
+//! In the statement API every cell that is not NULL is a string, also numbers and booleans. Complex values are JSON inside
+//! the string, and their leaves are strings again. [`Style`] says what is different in Thrift.
 
 use std::fmt::Write as _;
 
@@ -31,7 +31,7 @@ pub(crate) fn json(batches: &[RecordBatch], brackets: bool) -> Result<Vec<u8>, A
         let columns = batch
             .columns()
             .iter()
-            .map(|c| Column::new(c.as_ref()))
+            .map(|c| Column::new(c.as_ref(), Style::Statement))
             .collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
             out.push_str(if is_first { "[" } else { ",[" });
@@ -74,7 +74,7 @@ pub(crate) fn csv(names: Option<&Schema>, batches: &[RecordBatch]) -> Result<Vec
         let columns = batch
             .columns()
             .iter()
-            .map(|c| Column::new(c.as_ref()))
+            .map(|c| Column::new(c.as_ref(), Style::Statement))
             .collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
             for (place, column) in columns.iter().enumerate() {
@@ -95,15 +95,31 @@ pub(crate) fn csv(names: Option<&Schema>, batches: &[RecordBatch]) -> Result<Vec
     Ok(out.into_bytes())
 }
 
+/// Whose text it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// The statement API's: instants are in UTC, and the leaves of complex values are strings.
+    Statement,
+    /// HiveServer2's: times look as in SQL, instants in their zone; numbers and booleans inside complex values are JSON's.
+    Hive,
+}
+
+/// How SQL writes times; the zeros at the end are left out then.
+const SQL_TIMES: FormatOptions<'static> = FormatOptions::new()
+    .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.6f"))
+    .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.6f"));
+
 /// An array that knows how to write its values.
-struct Column<'a> {
+pub(super) struct Column<'a> {
     array: &'a dyn Array,
+    style: Style,
     kind: Kind<'a>,
 }
 
 enum Kind<'a> {
     Nothing,
     Text(TextKind),
+    SqlTime(ArrayFormatter<'a>),
     List(Box<Column<'a>>),
     Struct(Vec<(&'a str, Column<'a>)>),
     Map(Box<Column<'a>>, Box<Column<'a>>),
@@ -133,7 +149,7 @@ enum TextKind {
 }
 
 impl<'a> Column<'a> {
-    fn new(array: &'a dyn Array) -> Result<Self, ArrowError> {
+    pub(super) fn new(array: &'a dyn Array, style: Style) -> Result<Self, ArrowError> {
         let text = |kind| Ok(Kind::Text(kind));
         let kind = match array.data_type() {
             DataType::Null => Ok(Kind::Nothing),
@@ -150,38 +166,46 @@ impl<'a> Column<'a> {
             DataType::Utf8View => text(TextKind::Utf8View),
             DataType::Binary => text(TextKind::Binary),
             DataType::Date32 => text(TextKind::Date),
+            DataType::Timestamp(..) if style == Style::Hive => {
+                ArrayFormatter::try_new(array, &SQL_TIMES).map(Kind::SqlTime)
+            }
             DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => text(TextKind::Timestamp),
             DataType::Timestamp(TimeUnit::Microsecond, None) => text(TextKind::TimestampNtz),
             DataType::Interval(IntervalUnit::YearMonth) => text(TextKind::YearMonth),
             DataType::Duration(TimeUnit::Microsecond) => text(TextKind::DayTime),
-            DataType::List(_) => Column::new(array.as_list::<i32>().values().as_ref())
+            DataType::List(_) => Column::new(array.as_list::<i32>().values().as_ref(), style)
                 .map(Box::new)
                 .map(Kind::List),
             DataType::Struct(fields) => fields
                 .iter()
                 .zip(array.as_struct().columns())
-                .map(|(field, column)| Ok((field.name().as_str(), Column::new(column.as_ref())?)))
+                .map(|(field, column)| Ok((field.name().as_str(), Column::new(column.as_ref(), style)?)))
                 .collect::<Result<_, ArrowError>>()
                 .map(Kind::Struct),
             DataType::Map(_, _) => {
                 let map = array.as_map();
-                let keys = Column::new(map.keys().as_ref())?;
-                Ok(Kind::Map(Box::new(keys), Box::new(Column::new(map.values().as_ref())?)))
+                let keys = Column::new(map.keys().as_ref(), style)?;
+                let values = Column::new(map.values().as_ref(), style)?;
+                Ok(Kind::Map(Box::new(keys), Box::new(values)))
             }
             _ => ArrayFormatter::try_new(array, &FormatOptions::default()).map(Kind::Other),
         }?;
-        Ok(Self { array, kind })
+        Ok(Self { array, style, kind })
     }
 
-    fn is_null(&self, row: usize) -> bool {
+    pub(super) fn is_null(&self, row: usize) -> bool {
         matches!(self.kind, Kind::Nothing) || self.array.is_null(row)
     }
 
     /// Writes a value that is not NULL.
-    fn write(&self, row: usize, out: &mut String) -> Result<(), ArrowError> {
+    pub(super) fn write(&self, row: usize, out: &mut String) -> Result<(), ArrowError> {
         match &self.kind {
             Kind::Nothing => {}
             Kind::Text(kind) => self.write_text(*kind, row, out)?,
+            Kind::SqlTime(formatter) => {
+                let text = formatter.value(row).try_to_string()?;
+                out.push_str(text.trim_end_matches('0').trim_end_matches('.'));
+            }
             Kind::List(values) => {
                 let offsets = self.array.as_list::<i32>().value_offsets();
                 out.push('[');
@@ -227,7 +251,8 @@ impl<'a> Column<'a> {
         Ok(())
     }
 
-    /// Writes a value inside a complex one: complex values as they are, others as JSON strings, NULL as `null`.
+    /// Writes a value inside a complex one: complex values as they are, NULL as `null`, others as JSON strings, or as JSON's numbers
+    /// and booleans where the style has them.
     fn write_json(&self, row: usize, out: &mut String) -> Result<(), ArrowError> {
         if self.is_null(row) {
             out.push_str("null");
@@ -238,9 +263,30 @@ impl<'a> Column<'a> {
             _ => {
                 let mut text = String::new();
                 self.write(row, &mut text)?;
-                push_json_string(out, &text);
+                if self.style == Style::Hive && self.is_bare(&text) {
+                    out.push_str(&text);
+                } else {
+                    push_json_string(out, &text);
+                }
                 Ok(())
             }
+        }
+    }
+
+    /// Whether JSON takes the text as a number or boolean. It knows no infinity, and nothing that is not a number.
+    fn is_bare(&self, text: &str) -> bool {
+        match self.kind {
+            Kind::Text(TextKind::Float32 | TextKind::Float64) => text.ends_with(|last: char| last.is_ascii_digit()),
+            Kind::Text(kind) => matches!(
+                kind,
+                TextKind::Boolean
+                    | TextKind::Int8
+                    | TextKind::Int16
+                    | TextKind::Int32
+                    | TextKind::Int64
+                    | TextKind::Decimal(_)
+            ),
+            _ => false,
         }
     }
 

@@ -122,7 +122,7 @@ fn write_stream<W: Write>(to: W, schema: &Schema, batches: &[RecordBatch]) -> Re
     writer.into_inner()
 }
 
-fn frame<W: Write>(to: W) -> FrameEncoder<W> {
+pub(super) fn frame<W: Write>(to: W) -> FrameEncoder<W> {
     FrameEncoder::with_frame_info(FrameInfo::new().block_size(BlockSize::Max1MB), to)
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct SignedLink {
     pub(crate) url: String,
     /// When it stops working, RFC 3339 in UTC with milliseconds.
     pub(crate) expiration: String,
+    /// The same in milliseconds since the Unix epoch.
+    pub(crate) expiry_ms: i64,
 }
 
 /// Why a link is not honoured.
@@ -82,6 +84,7 @@ impl Links {
                 URL_SAFE_NO_PAD.encode(signature)
             ),
             expiration: rfc3339(expiry_ms),
+            expiry_ms,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::datatypes::SchemaRef;
 use databricks_wire::sea::{ColumnInfo, StatementState};
 use tokio::sync::watch;
 
@@ -10,10 +11,12 @@ use crate::engine::SqlError;
 use crate::result::depot::Stored;
 
 pub(crate) mod answer;
+pub(crate) mod reading;
 pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod table;
 
+use reading::Reading;
 pub(crate) use request::{Plan, Shape};
 pub(crate) use table::Statements;
 
@@ -25,6 +28,8 @@ pub(crate) use table::Statements;
 pub(crate) struct Statement {
     pub(crate) id: String,
     pub(crate) shape: Shape,
+    /// What only a client that fetches rows in turns needs.
+    pub(crate) reading: Option<Reading>,
     progress: watch::Sender<Progress>,
 }
 
@@ -55,6 +60,8 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) columns: Vec<ColumnInfo>,
+    /// The schema of the chunks; without fields where there are no rows.
+    pub(crate) schema: SchemaRef,
     pub(crate) chunks: Vec<Chunk>,
     pub(crate) row_count: u64,
     pub(crate) byte_count: u64,
@@ -84,6 +91,18 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// The time that the client gave to the statement is over.
+    pub(crate) const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+
+    pub(crate) fn timed_out(limit: Duration) -> Self {
+        let seconds = limit.as_secs();
+        Self {
+            error_code: Self::DEADLINE_EXCEEDED,
+            sql_state: "57014".to_owned(),
+            message: format!("Query timed out after {seconds} seconds. SQLSTATE: 57014"),
+        }
+    }
+
     /// A failure of the workspace, not of the SQL.
     pub(crate) fn internal(message: &str) -> Self {
         Self {
@@ -131,7 +150,7 @@ impl Phase {
 }
 
 impl Statement {
-    pub(crate) fn new(shape: Shape) -> Self {
+    pub(crate) fn new(shape: Shape, reading: Option<Reading>) -> Self {
         let progress = Progress {
             phase: Phase::Pending,
             since: Instant::now(),
@@ -139,6 +158,7 @@ impl Statement {
         Self {
             id: uuid::Uuid::new_v4().to_string(),
             shape,
+            reading,
             progress: watch::Sender::new(progress),
         }
     }
@@ -187,11 +207,12 @@ mod tests {
     use super::*;
 
     fn statement() -> Statement {
-        Statement::new(Shape {
+        let shape = Shape {
             disposition: Disposition::Inline,
             format: Format::JsonArray,
             lz4: false,
-        })
+        };
+        Statement::new(shape, None)
     }
 
     #[test]

@@ -38,6 +38,8 @@ impl Shape {
 pub(crate) struct Plan {
     pub(crate) shape: Shape,
     pub(crate) limits: Limits,
+    /// How long the statement may take, if there is a limit.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) wait: Duration,
     pub(crate) cancel_after_wait: bool,
 }
@@ -75,6 +77,7 @@ impl Plan {
                 rows: limit("row_limit", request.row_limit)?,
                 bytes: limit("byte_limit", request.byte_limit)?,
             },
+            timeout: None,
             wait,
             cancel_after_wait,
         })

@@ -3,9 +3,10 @@
 //! Nothing is collected first. At most one chunk is being filled and two are being encoded (on threads where blocking
 //! is allowed), so what a run holds is bounded by a few times the size of a chunk, however large the result is.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -13,6 +14,7 @@ use databricks_wire::sea::{Disposition, ExecuteStatementRequest, Parameter};
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::task::JoinHandle;
 
+use super::reading::Reading;
 use super::request::{Limits, Plan};
 use super::{Chunk, Failure, Outcome, Phase, Statement};
 use crate::engine::{EngineSession, Execution, SqlError};
@@ -47,16 +49,28 @@ pub(crate) enum Origin {
 /// A statement that a client sent, and the address by which it reached the workspace: signed links lead back there.
 pub(crate) struct Sent {
     pub(crate) request: ExecuteStatementRequest,
+    /// Confs that hold for this statement alone.
+    pub(crate) confs: BTreeMap<String, String>,
     pub(crate) base_url: Arc<str>,
 }
 
 /// Runs a statement to its end, whatever that is. Ends early, dropping the engine's work, when somebody else ends it.
-pub(crate) async fn run(state: Arc<State>, statement: Arc<Statement>, origin: Origin, sent: Sent, limits: Limits) {
+async fn run(
+    state: Arc<State>,
+    statement: Arc<Statement>,
+    origin: Origin,
+    sent: Sent,
+    limits: Limits,
+    timeout: Option<Duration>,
+) {
     let work = AssertUnwindSafe(execute(&state, &statement, origin, sent, limits)).catch_unwind();
     tokio::select! {
         // A cancel or close that is already there must not start the engine.
         biased;
         () = statement.ended() => {}
+        limit = elapsed(timeout) => {
+            statement.advance(Phase::Failed(Arc::new(Failure::timed_out(limit))));
+        }
         result = work => {
             let next = match result {
                 Ok(Ok(outcome)) => Phase::Succeeded(Arc::new(outcome)),
@@ -65,6 +79,17 @@ pub(crate) async fn run(state: Arc<State>, statement: Arc<Statement>, origin: Or
             };
             statement.advance(next);
         }
+    }
+}
+
+/// Waits until the time is over; for ever when there is no limit.
+async fn elapsed(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            tokio::time::sleep(limit).await;
+            limit
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -85,13 +110,20 @@ async fn execute(
     let session = match origin {
         Origin::Session(session) => session,
         Origin::Fresh(catalog, schema) => {
-            let confs = std::collections::BTreeMap::new();
-            state.engine.session(catalog.as_deref(), schema.as_deref(), &confs)?
+            state
+                .engine
+                .session(catalog.as_deref(), schema.as_deref(), &BTreeMap::new())?
         }
     };
-    let Sent { request, base_url } = sent;
+    let Sent {
+        request,
+        confs,
+        base_url,
+    } = sent;
     let parameters = numbered(request.parameters);
-    let execution = session.execute(request.statement.expose(), &parameters).await?;
+    let execution = session
+        .execute_with(request.statement.expose(), &parameters, &confs)
+        .await?;
     let execution = match execution.transfer.clone() {
         Some(transfer) => volumes::signed(&state.engine, &state.links, &base_url, &transfer)?,
         None => execution,
@@ -107,11 +139,15 @@ async fn execute(
 
     let shape = statement.shape;
     let encoding = shape.encoding(state.settings.multi_frame_lz4);
-    let chunk_bytes = match encoding {
-        Encoding::JsonRows => INLINE_STEP,
+    let chunk_bytes = match (encoding, shape.disposition) {
+        (Encoding::JsonRows, _) => INLINE_STEP,
+        // Fetched in turns: what an answer carries comes from one chunk.
+        (_, Disposition::Inline) => state.settings.chunk_bytes.min(HYBRID_LIMIT as usize),
         _ => state.settings.chunk_bytes,
     };
-    let mut writer = Writer::new(Arc::clone(&state.depot), encoding, schema, chunk_bytes);
+    let natives = statement.reading.as_ref().map(Reading::natives);
+    let schema = natives.map_or_else(|| Arc::clone(&schema), |natives| natives.schema(&schema, &columns));
+    let mut writer = Writer::new(Arc::clone(&state.depot), encoding, Arc::clone(&schema), chunk_bytes);
     let mut allowance = Allowance::new(limits);
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(SqlError::from)?;
@@ -119,6 +155,10 @@ async fn execute(
             continue;
         }
         if let Some(batch) = allowance.take(batch) {
+            let batch = match natives {
+                Some(natives) => natives.batch(&batch, &schema).map_err(SqlError::from)?,
+                None => batch,
+            };
             writer.push(batch).await?;
         }
         if allowance.truncated {
@@ -136,6 +176,7 @@ async fn execute(
     };
     Ok(Outcome {
         columns: if returns_rows { columns } else { Vec::new() },
+        schema,
         row_count: written.rows,
         byte_count: written.chunks.iter().map(|chunk| chunk.byte_count).sum(),
         chunks: written.chunks,
@@ -405,9 +446,9 @@ fn inline_limit_exceeded() -> Failure {
 
 /// Starts the statement of a checked request on the query threads, and returns at once.
 pub(crate) fn start(state: &Arc<State>, statement: &Arc<Statement>, origin: Origin, sent: Sent, plan: &Plan) {
-    state
-        .queries
-        .spawn(run(Arc::clone(state), Arc::clone(statement), origin, sent, plan.limits));
+    let (state, statement) = (Arc::clone(state), Arc::clone(statement));
+    let run = run(Arc::clone(&state), statement, origin, sent, plan.limits, plan.timeout);
+    state.queries.spawn(run);
 }
 
 #[cfg(test)]

@@ -72,6 +72,19 @@ impl Statements {
         order.retain(|id| by_id.contains_key(id));
     }
 
+    /// Closes the statements that end with this session.
+    pub(crate) fn close_of_session(&self, session_id: &str) {
+        for statement in locked(&self.kept).by_id.values() {
+            if statement
+                .reading
+                .as_ref()
+                .is_some_and(|reading| reading.session_id == session_id)
+            {
+                statement.advance(Phase::Closed);
+            }
+        }
+    }
+
     /// Ends everything, so that no run outlives the workspace.
     pub(crate) fn cancel_all(&self) {
         for statement in locked(&self.kept).by_id.values() {

@@ -1,14 +1,15 @@
 //! A Databricks SQL workspace on your desk.
 //!
-//! [`Workspace`] answers the SQL Statement Execution API on loopback, so that a driver, a script or a test can run real
-//! queries and send real telemetry with no account and no network: sessions, statements (synchronous, asynchronous,
-//! cancelled), results inline or behind signed links that expire, feature flags, OAuth client credentials, and the
-//! telemetry endpoints. What drivers post there is checked against the published schema and can be queried with SQL as
+//! [`Workspace`] answers the SQL Statement Execution API, and the Thrift service that most clients speak first, on loopback, so
+//! that a driver, a script or a test can run real queries and send real telemetry with no account and no network: sessions,
+//! statements (synchronous, asynchronous, cancelled), results inline or behind signed links that expire, feature flags, OAuth
+//! client credentials, and the telemetry endpoints. What drivers post there is checked against the published schema and can be queried with SQL as
 //! `system.telemetry.driver_log`.
 //!
 //! The SQL side is [`engine`], which knows nothing of HTTP. Everything else here is the HTTP side:
 //!
 //! - `http` is the door: listeners, routes, credentials, faults, the request log;
+//! - `thrift` is the second protocol, over the same sessions and statements;
 //! - `statement` is the life of a statement, from a checked request to its retained result;
 //! - `result` turns Arrow batches into chunks, keeps them in memory or on disk, and signs links to them;
 //! - `inbox` keeps telemetry, checks it, and shows it as a table.

@@ -27,7 +27,7 @@ pub(crate) enum Form {
 
 /// Where an answer shall begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum Start {
     /// Where the last one ended.
     Next,
     Row(u64),
@@ -68,11 +68,11 @@ impl Reading {
 
     /// The next turn. It is decided by what is known of the chunks, before any is read: of inline rows a part of one chunk, of links
     /// some whole chunks.
-    pub(crate) fn turn(&self, outcome: &Outcome, from: From, most: Most) -> Turn {
+    pub(crate) fn turn(&self, outcome: &Outcome, start: Start, most: Most) -> Turn {
         let mut next_row = locked(&self.next_row);
-        let start = match from {
-            From::Next => *next_row,
-            From::Row(row) => row,
+        let start = match start {
+            Start::Next => *next_row,
+            Start::Row(row) => row,
         };
         let turn = turn(&outcome.chunks, outcome.is_inline, start, most);
         *next_row = turn.rows.end;

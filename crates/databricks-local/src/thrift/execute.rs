@@ -13,7 +13,7 @@ use super::write::Struct;
 use super::{Answer, Call, operation, rows};
 use crate::engine::EngineSession;
 use crate::result::native::Natives;
-use crate::statement::reading::{Form, From, Most, Reading};
+use crate::statement::reading::{Form, Most, Reading, Start};
 use crate::statement::request::Limits;
 use crate::statement::run::{self, Origin, Sent};
 use crate::statement::{Phase, Plan, Shape, Statement};
@@ -143,19 +143,18 @@ pub(super) async fn submit(call: &Call<'_>, session_id: String, session: Arc<Eng
         base_url: Arc::clone(&call.base_url.0),
     };
     run::start(call.state, &statement, Origin::Session(session), sent, &plan);
+    match ask.delivery {
+        // When it takes longer, the client asks again.
+        Delivery::Direct(_) => drop(tokio::time::timeout(FIRST_WAIT, statement.ended()).await),
+        Delivery::WhenDone => statement.ended().await,
+        Delivery::AtOnce => {}
+    }
+    let phase = statement.phase();
+    let handle = operation::handle(&statement.id, &phase, ask.operation);
     let direct = match ask.delivery {
-        Delivery::Direct(most) => {
-            // When it takes longer, the client asks again.
-            let _ = tokio::time::timeout(FIRST_WAIT, statement.ended()).await;
-            direct_results(call, &statement, most).await?
-        }
-        Delivery::WhenDone => {
-            statement.ended().await;
-            None
-        }
-        Delivery::AtOnce => None,
+        Delivery::Direct(most) => direct_results(call, &statement, phase, most).await?,
+        Delivery::WhenDone | Delivery::AtOnce => None,
     };
-    let handle = operation::handle(&statement, ask.operation);
     Ok(success()
         .structure(2, handle)
         .when(direct, |response, direct| response.structure(1281, direct)))
@@ -176,16 +175,19 @@ fn shape(form: Form, links: bool) -> Shape {
 }
 
 /// `TSparkDirectResults`: all that a client would ask for next. `None` while the operation goes on.
-async fn direct_results(call: &Call<'_>, statement: &Arc<Statement>, most: Most) -> Result<Option<Struct>, Failed> {
-    let phase = statement.phase();
-    if !statement.has_ended() {
-        return Ok(None);
-    }
+async fn direct_results(
+    call: &Call<'_>,
+    statement: &Arc<Statement>,
+    phase: Phase,
+    most: Most,
+) -> Result<Option<Struct>, Failed> {
     let direct = Struct::default().structure(1, operation::status_of(&phase));
-    let Phase::Succeeded(outcome) = phase else {
-        return Ok(Some(direct));
+    let outcome = match phase {
+        Phase::Pending | Phase::Running => return Ok(None),
+        Phase::Succeeded(outcome) => outcome,
+        Phase::Failed(_) | Phase::Canceled | Phase::Closed => return Ok(Some(direct)),
     };
-    let (answer, has_more) = rows::turn(call, statement, &outcome, From::Next, most).await?;
+    let (answer, has_more) = rows::turn(call, statement, &outcome, Start::Next, most).await?;
     let direct = direct
         .structure(2, rows::metadata_of(statement, &outcome)?)
         .structure(3, answer);

@@ -10,8 +10,9 @@ use super::write::Struct;
 use super::{Answer, Call};
 use crate::statement::{Failure, Phase, Statement};
 
-/// How long a question about an operation waits for its end: clients ask again at once.
-const LONG_POLL: Duration = Duration::from_secs(5);
+/// How long a question about an operation waits for its end. Clients ask again at once, and some have to end a question before they can
+/// cancel.
+const LONG_POLL: Duration = Duration::from_secs(1);
 
 /// `TOperationState`
 const RUNNING: i32 = 1;
@@ -44,8 +45,12 @@ pub(super) fn close(call: &Call<'_>, request: &Fields<'_>) -> Answer {
 pub(super) fn find(call: &Call<'_>, request: &Fields<'_>) -> Result<Arc<Statement>, Failed> {
     let id = id_of(&request.structure(1)?.structure(1)?)?;
     let statement = call.state.statements.find(&id)?;
-    match statement.reading {
-        Some(_) => Ok(statement),
+    match &statement.reading {
+        Some(reading) => {
+            // Who asks for an operation uses its session, which must not age meanwhile. That it may be over already is no matter here.
+            let _ = call.state.sessions.find(&reading.session_id);
+            Ok(statement)
+        }
         // One of the statement API's, whose result has no turns.
         None => Err(Status::invalid_handle("the statement was not started by this protocol").into()),
     }
@@ -58,13 +63,13 @@ pub(super) async fn settled(statement: &Statement) -> Phase {
 }
 
 /// `TOperationHandle`
-pub(super) fn handle(statement: &Statement, operation: i32) -> Struct {
-    let modified = match statement.phase() {
+pub(super) fn handle(id: &str, phase: &Phase, operation: i32) -> Struct {
+    let modified = match phase {
         Phase::Succeeded(outcome) => outcome.num_modified_rows,
         _ => None,
     };
     Struct::default()
-        .structure(1, identifier(&statement.id))
+        .structure(1, identifier(id))
         .i32(2, operation)
         // As in Spark: whether there are rows is known when the statement has run, and one without has a result without columns.
         .bool(3, true)

@@ -12,7 +12,7 @@ use super::write::{Struct, push_bytes};
 use super::{Answer, Call, columns, kind, operation};
 use crate::result::decode::{self, BatchMessage};
 use crate::result::depot::blocking;
-use crate::statement::reading::{Form, From, Most, Turn};
+use crate::statement::reading::{Form, Most, Start, Turn};
 use crate::statement::{Outcome, Phase, Statement};
 
 /// `TSparkRowSetType`
@@ -40,14 +40,14 @@ pub(super) async fn fetch(call: &Call<'_>, request: &Fields<'_>) -> Answer {
     let statement = operation::find(call, request)?;
     let outcome = outcome(&statement).await?;
     let row = request.i64(1282).and_then(|row| u64::try_from(row).ok());
-    let from = match (request.i32(2).unwrap_or(FETCH_NEXT), row) {
-        (FETCH_NEXT | FETCH_ABSOLUTE, Some(row)) => From::Row(row),
-        (FETCH_NEXT, None) => From::Next,
-        (FETCH_FIRST, _) => From::Row(0),
+    let start = match (request.i32(2).unwrap_or(FETCH_NEXT), row) {
+        (FETCH_NEXT | FETCH_ABSOLUTE, Some(row)) => Start::Row(row),
+        (FETCH_NEXT, None) => Start::Next,
+        (FETCH_FIRST, _) => Start::Row(0),
         _ => return Err(Status::error("HYC00", "rows are fetched forward, from the first or from a row").into()),
     };
     let most = most(request.i64(3), request.i64(1281));
-    let (answer, _) = turn(call, &statement, &outcome, from, most).await?;
+    let (answer, _) = turn(call, &statement, &outcome, start, most).await?;
     Ok(match request.bool(1283) {
         true => answer.structure(1281, metadata_of(&statement, &outcome)?),
         false => answer,
@@ -99,11 +99,11 @@ pub(super) async fn turn(
     call: &Call<'_>,
     statement: &Arc<Statement>,
     outcome: &Arc<Outcome>,
-    from: From,
+    start: Start,
     most: Most,
 ) -> Result<(Struct, bool), Failed> {
     let turn = match &statement.reading {
-        Some(reading) => reading.turn(outcome, from, most),
+        Some(reading) => reading.turn(outcome, start, most),
         None => Turn::default(),
     };
     let has_more = turn.rows.end < outcome.row_count;

@@ -1,6 +1,7 @@
 //! The workspace over the real wire: each file is a sentence about it.
 
 mod client;
+mod thrift;
 
 mod a_range_of_a_chunk_can_be_downloaded;
 mod a_running_statement_can_be_cancelled;
@@ -25,5 +26,10 @@ mod telemetry_can_be_queried_with_sql;
 mod telemetry_is_checked_against_the_schema;
 mod the_authority_makes_https_work;
 mod the_catalog_can_be_read;
+mod thrift_calls_are_checked;
+mod thrift_gives_what_the_statement_api_gives;
+mod thrift_handles_end;
+mod thrift_metadata_is_jdbcs;
+mod thrift_results_come_in_turns;
 mod unused_results_are_forgotten;
 mod unusual_clients_are_served;

@@ -138,16 +138,6 @@ async fn unknown_paths_and_methods_are_told_so_in_json() {
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.body["error_code"].is_string(), "{path}");
     }
-    for path in ["/sql/1.0/warehouses/x", "/sql/1.0/endpoints/x", "/sql/protocolv1/o/1/2"] {
-        let answer = client.post(path, json!({})).await;
-        assert_eq!(answer.status, 404);
-        assert!(
-            answer.body["message"]
-                .as_str()
-                .unwrap()
-                .contains("Thrift is not served here")
-        );
-    }
     assert_eq!(
         client.call(Method::PUT, "/api/2.0/sql/statements", None).await.status,
         405

@@ -1,4 +1,7 @@
-"""databricks-sqlalchemy, over the connector's kernel. It knows no port: HTTPS_PROXY leads to the workspace."""
+"""databricks-sqlalchemy, over the connector's Thrift, its default (`thrift`), or kernel (`kernel`). It knows no port: HTTPS_PROXY leads to the
+workspace."""
+
+import sys
 
 import sqlalchemy
 from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, inspect, select
@@ -6,14 +9,17 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, i
 import script
 from workspace import HTTP_PATH, TOKEN
 
+BACKEND = sys.argv[1]
+NAME = f"alchemy_{BACKEND}"
+
 
 def play() -> None:
     engine = sqlalchemy.create_engine(
         f"databricks://token:{TOKEN}@localhost?http_path={HTTP_PATH}&catalog=main&schema=default",
-        connect_args={"use_kernel": True, "_tls_trusted_ca_file": script.AUTHORITY},
+        connect_args={"use_kernel": BACKEND == "kernel", "_tls_trusted_ca_file": script.AUTHORITY},
     )
     metadata = MetaData()
-    table = Table("foreign_alchemy", metadata, Column("id", Integer), Column("name", String))
+    table = Table(NAME, metadata, Column("id", Integer), Column("name", String))
     metadata.create_all(engine)
     with engine.begin() as connection:
         connection.execute(insert(table), [{"id": 1, "name": "a"}, {"id": 2, "name": "it's"}])
@@ -22,8 +28,8 @@ def play() -> None:
         script.same([tuple(row) for row in rows], [(2, "it's")], "the rows")
     script.done("a table made from a model, filled, and queried with a parameter")
     there = inspect(engine)
-    script.same("foreign_alchemy" in there.get_table_names(schema="default"), True, "the table is there")
-    script.same([it["name"] for it in there.get_columns("foreign_alchemy")], ["id", "name"], "its columns")
+    script.same(NAME in there.get_table_names(schema="default"), True, "the table is there")
+    script.same([it["name"] for it in there.get_columns(NAME)], ["id", "name"], "its columns")
     script.done("its inspector sees tables and columns")
     metadata.drop_all(engine)
     engine.dispose()

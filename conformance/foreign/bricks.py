@@ -1,6 +1,7 @@
-"""arrowbricks, over the Statement Execution API. It takes its certificate authorities from SSL_CERT_FILE."""
+"""arrowbricks, over the Statement Execution API (`sea`) or Thrift (`thrift`). It takes its certificate authorities from SSL_CERT_FILE."""
 
 import asyncio
+import sys
 
 import arrowbricks
 import pyarrow
@@ -8,9 +9,11 @@ import pyarrow
 import script
 from workspace import ENDLESS, TOKEN, WAREHOUSE
 
+PROTOCOL = sys.argv[1]
+
 
 def connect(**more):
-    options = {"token": TOKEN, "protocol": "sea", **more}
+    options = {"token": TOKEN, "protocol": PROTOCOL, **more}
     return arrowbricks.connect(script.HTTPS, options.pop("warehouse", WAREHOUSE), **options)
 
 
@@ -41,8 +44,9 @@ async def cancelled(connection) -> None:
 async def play() -> None:
     connection = connect()
     cursor = connection.cursor()
+    own = script.INTERVALS if PROTOCOL == "thrift" else {}
     await cursor.execute(script.SELECT_TYPES)
-    script.types(script.in_utc(script.row_of(pyarrow.table(await cursor.fetchall_arrow())), "ts"), {})
+    script.types(script.in_utc(script.row_of(pyarrow.table(await cursor.fetchall_arrow())), "ts"), own)
     await cursor.execute("SELECT :i AS i, :t AS t", parameters=[
         {"name": "i", "value": "7", "type": "INT"}, {"name": "t", "value": "it's", "type": "STRING"},
     ])

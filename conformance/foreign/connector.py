@@ -1,7 +1,10 @@
-"""databricks-sql-connector, over the Statement Execution API: its own client of it (`sea`) or the kernel (`kernel`)."""
+"""databricks-sql-connector: over Thrift, its default (`thrift`), or over the Statement Execution API, by its own client of it (`sea`) or
+the kernel (`kernel`)."""
 
 import logging
+import pathlib
 import sys
+import tempfile
 
 from databricks import sql
 
@@ -12,24 +15,21 @@ BACKEND = sys.argv[1]
 logging.disable(logging.WARNING)  # It warns of itself at each connection.
 Error = sql.exc.ServerOperationError
 
-INTERVALS = {"months": "1-2", "days": "1 02:03:04.000000000"}
-"""What the kernel makes of intervals for the connector."""
-
 
 def connect(token=TOKEN, **more):
     common = {"http_path": HTTP_PATH, "access_token": token, "_tls_trusted_ca_file": script.AUTHORITY, **more}
-    if BACKEND == "sea":
+    if BACKEND != "kernel":
         # Its telemetry goes to the host without the port, so the host is one without (HTTPS_PROXY leads there).
-        return sql.connect(server_hostname="localhost", use_sea=True, **common)
+        return sql.connect(server_hostname="localhost", use_sea=BACKEND == "sea", **common)
     return sql.connect(server_hostname=script.HTTPS, use_kernel=True, **common)
 
 
 def types(cursor) -> None:
     cursor.execute(script.SELECT_TYPES)
     row = script.row_of(cursor.fetchall_arrow())
-    script.types(script.in_utc(row, "ts"), INTERVALS if BACKEND == "kernel" else {})
+    script.types(script.in_utc(row, "ts"), {} if BACKEND == "sea" else script.INTERVALS)
     # As rows. pandas, which they go through, has no months.
-    columns = [name for name in script.TYPES if name != "months" or BACKEND == "kernel"]
+    columns = [name for name in script.TYPES if name != "months" or BACKEND != "sea"]
     cursor.execute("SELECT " + ", ".join(f"{script.TYPES[name][0]} AS {name}" for name in columns))
     script.same([column[0] for column in cursor.description], columns, "the description")
     (row,) = cursor.fetchall()
@@ -88,6 +88,8 @@ def changes(cursor) -> None:
     table = f"main.default.foreign_{BACKEND}"
     cursor.execute(f"CREATE OR REPLACE TABLE {table} (id BIGINT, name STRING)")
     cursor.execute(f"INSERT INTO {table} VALUES (1, 'a'), (2, NULL)")
+    if BACKEND == "thrift":
+        script.same(cursor.rowcount, 2, "the rows that were put")
     cursor.execute(f"UPDATE {table} SET name = 'b' WHERE id = 2")
     cursor.execute(f"SELECT * FROM {table} ORDER BY id")
     script.same([tuple(row) for row in cursor.fetchall()], [(1, "a"), (2, "b")], "the table")
@@ -95,6 +97,40 @@ def changes(cursor) -> None:
     cursor.execute("SELECT * FROM samples.tpch.nation WHERE FALSE")
     script.same(cursor.fetchall(), [], "an empty result")
     script.done("a table created, changed, read and dropped; an empty result")
+
+
+def inline() -> None:
+    """Without links: the rows come with the answers, in turns."""
+    with connect(use_cloud_fetch=False) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM range(1000000)")
+        total, rows = 0, 0
+        while some := cursor.fetchmany(300_000):
+            rows, total = rows + len(some), total + sum(row.id for row in some)
+        script.same((rows, total), (1_000_000, 499_999_500_000), "rows and the sum of their ids")
+    script.done("1000000 rows without links, in turns")
+
+
+def plain() -> None:
+    """Over http, where the connector has a door for it."""
+    there = script.HTTP + HTTP_PATH
+    options = {"http_path": HTTP_PATH, "access_token": TOKEN, "enable_telemetry": False, "_connection_uri": there}
+    with sql.connect(server_hostname="localhost", **options) as connection, connection.cursor() as cursor:
+        script.same(tuple(cursor.execute("SELECT 1").fetchone()), (1,), "the row")
+    script.done("a query over http")
+
+
+def files() -> None:
+    with tempfile.TemporaryDirectory() as directory, connect(staging_allowed_local_path=directory) as connection:
+        source, copy = pathlib.Path(directory, "a.txt"), pathlib.Path(directory, "b.txt")
+        source.write_text("hello")
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE VOLUME IF NOT EXISTS main.default.foreign_thrift")
+            there = "/Volumes/main/default/foreign_thrift/a.txt"
+            cursor.execute(f"PUT '{source}' INTO '{there}' OVERWRITE")
+            cursor.execute(f"GET '{there}' TO '{copy}'")
+            script.same(copy.read_text(), "hello", "the file")
+            cursor.execute(f"REMOVE '{there}'")
+    script.done("a file put into a volume, got back and removed")
 
 
 def refusals() -> None:
@@ -127,6 +163,10 @@ def play() -> None:
             cursor.execute("SELECT current_catalog(), current_schema(), count(*) FROM nation")
             script.same(tuple(cursor.fetchone()), ("samples", "tpch", 25), "the place of a session")
     script.done("a session that starts in samples.tpch")
+    if BACKEND == "thrift":
+        inline()
+        files()
+        plain()
     refusals()
 
 

@@ -18,15 +18,20 @@ from workspace import proxy, serve
 HERE = pathlib.Path(__file__).parent
 
 CLIENTS = {
+    "connector (Thrift)": ["connector.py", "thrift"],
     "connector (use_sea)": ["connector.py", "sea"],
     "connector (use_kernel)": ["connector.py", "kernel"],
     "kernel": ["kernel.py"],
-    "arrowbricks": ["bricks.py"],
+    "arrowbricks (sea)": ["bricks.py", "sea"],
+    "arrowbricks (thrift)": ["bricks.py", "thrift"],
+    "node (Thrift)": ["node.py", "thrift"],
+    "node (useKernel)": ["node.py", "kernel"],
     "sdk": ["sdk.py"],
-    "sqlalchemy": ["alchemy.py"],
+    "sqlalchemy (Thrift)": ["alchemy.py", "thrift"],
+    "sqlalchemy (use_kernel)": ["alchemy.py", "kernel"],
 }
 
-PORTLESS = {"connector (use_sea)", "sqlalchemy"}
+PORTLESS = {"connector (Thrift)", "connector (use_sea)", "sqlalchemy (Thrift)", "sqlalchemy (use_kernel)"}
 """Clients of which a part goes to a host without its port."""
 
 LIMIT_S = 120
@@ -45,6 +50,7 @@ DRIVERS = {"Databricks SQL Kernel": MISPLACED_TIME, "Databricks SQL Python Conne
 def environment_of(workspace, way: str, *, by_proxy: bool) -> dict[str, str]:
     environment = {
         **os.environ,
+        "FOREIGN_HTTP": workspace.url,
         "FOREIGN_HTTPS": workspace.https,
         "FOREIGN_CA": workspace.authority,
         "SSL_CERT_FILE": workspace.authority,

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 
-HTTPS, AUTHORITY = os.environ["FOREIGN_HTTPS"], os.environ["FOREIGN_CA"]
+HTTP, HTTPS, AUTHORITY = (os.environ[f"FOREIGN_{name}"] for name in ("HTTP", "HTTPS", "CA"))
 UTC = datetime.timezone.utc
 
 DAYS = datetime.timedelta(days=1, hours=2, minutes=3, seconds=4)
@@ -44,6 +44,9 @@ TYPES = {
     "no_int": ("CAST(NULL AS INT)", None),
     "no_text": ("CAST(NULL AS STRING)", None),
 }
+
+INTERVALS = {"months": "1-2", "days": "1 02:03:04.000000000"}
+"""What Thrift has for intervals, and what the kernel makes of them for the connector."""
 
 SELECT_TYPES = "SELECT " + ", ".join(f"{expression} AS {name}" for name, (expression, _) in TYPES.items())
 

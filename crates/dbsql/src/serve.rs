@@ -57,7 +57,7 @@ This command line, in another terminal:
 
 Python (pip install databricks-sql-connector pyarrow):
   from databricks import sql
-  connection = sql.connect(server_hostname=\"{host}\", _port={port}, http_path=\"{http_path}\", access_token=\"{token}\", use_sea=True, enable_telemetry=False)
+  connection = sql.connect(server_hostname=\"localhost\", http_path=\"{http_path}\", access_token=\"{token}\", _connection_uri=\"{url}{http_path}\", enable_telemetry=False)
   print(connection.cursor().execute(\"SELECT * FROM samples.tpch.nation\").fetchall())
 
 Rust (adbc-databricks, adbc_core):
@@ -65,8 +65,6 @@ Rust (adbc-databricks, adbc_core):
   let mut statement = database.new_connection()?.new_statement()?;
   statement.set_sql_query(\"SELECT * FROM samples.tpch.nation\")?; let rows = statement.execute()?;
 ",
-        host = url.rsplit_once(':').map_or(url, |(host, _)| host),
-        port = url.rsplit_once(':').map_or("", |(_, port)| port),
     );
     text
 }

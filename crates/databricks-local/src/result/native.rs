@@ -108,7 +108,7 @@ mod tests {
         let there = zoned.clone().with_timezone("America/New_York");
         let expected = [
             "2024-02-29 07:34:56.789012",
-            "1969-07-20 15:17:40.5",
+            "1969-07-20 16:17:40.5",
             "1969-12-31 19:00:00",
         ];
         assert_eq!(text(&there), expected.map(|text| Some(text.to_owned())));

@@ -337,7 +337,8 @@ mod tests {
         );
         let deep: Vec<u8> = std::iter::repeat_n([kind::STRUCT, 0, 1], 100_000).flatten().collect();
         assert_eq!(bad(&deep), Err(Malformed("values lie too deep in each other")));
-        let wide: Vec<u8> = std::iter::repeat_n([kind::BOOL, 0, 1, 1], 257).flatten().collect();
+        let mut wide: Vec<u8> = std::iter::repeat_n([kind::BOOL, 0, 1, 1], 257).flatten().collect();
+        wide.extend([kind::STOP; 2]);
         assert_eq!(bad(&wide), Err(Malformed("a struct has too many fields")));
     }
 }

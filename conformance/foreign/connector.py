@@ -102,12 +102,12 @@ def changes(cursor) -> None:
 def inline() -> None:
     """Without links: the rows come with the answers, in turns."""
     with connect(use_cloud_fetch=False) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM range(1000000)")
+        cursor.execute("SELECT id, repeat('x', 20) AS text FROM range(300000)")
         total, rows = 0, 0
-        while some := cursor.fetchmany(300_000):
+        while some := cursor.fetchmany(100_000):
             rows, total = rows + len(some), total + sum(row.id for row in some)
-        script.same((rows, total), (1_000_000, 499_999_500_000), "rows and the sum of their ids")
-    script.done("1000000 rows without links, in turns")
+        script.same((rows, total), (300_000, 44_999_850_000), "rows and the sum of their ids")
+    script.done("300000 rows without links, in turns")
 
 
 def plain() -> None:

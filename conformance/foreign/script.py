@@ -51,7 +51,13 @@ INTERVALS = {"months": "1-2", "days": "1 02:03:04.000000000"}
 SELECT_TYPES = "SELECT " + ", ".join(f"{expression} AS {name}" for name, (expression, _) in TYPES.items())
 
 LARGE_ROWS = 3_000_000
-LARGE = f"SELECT id, concat('row ', id, ' ', repeat('x', id % 13)) AS text FROM range({LARGE_ROWS})"
+
+
+def large_of(rows: int) -> str:
+    return f"SELECT id, concat('row ', id, ' ', repeat('x', id % 13)) AS text FROM range({rows})"
+
+
+LARGE = large_of(LARGE_ROWS)
 """Some 70 MB: chunks behind links."""
 
 FAILURES = {

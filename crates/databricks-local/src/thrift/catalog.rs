@@ -109,14 +109,14 @@ impl Query {
 
 /// Answers a metadata call; `None` when the method is none.
 pub(super) async fn answer(call: &Call<'_>, method: &str, request: &Fields<'_>) -> Option<Answer> {
-    let (query, run_async) = match query(method, request) {
-        Ok(query) => (query?, 1282),
+    let query = match query(method, request) {
+        Ok(query) => query?,
         Err(malformed) => return Some(Err(malformed.into())),
     };
-    Some(run(call, request, query, run_async).await)
+    Some(run(call, request, query).await)
 }
 
-async fn run(call: &Call<'_>, request: &Fields<'_>, query: Query, run_async: i16) -> Answer {
+async fn run(call: &Call<'_>, request: &Fields<'_>, query: Query) -> Answer {
     let (session_id, session) = session_of(call, request)?;
     let ask = Ask {
         operation: query.operation,
@@ -128,7 +128,7 @@ async fn run(call: &Call<'_>, request: &Fields<'_>, query: Query, run_async: i16
         // The requests do not say whether the client reads Arrow; all clients read columns.
         form: Form::Columns,
         links: false,
-        delivery: Delivery::of(request, run_async)?,
+        delivery: Delivery::of(request, 1282)?,
     };
     submit(call, session_id, session, ask).await
 }

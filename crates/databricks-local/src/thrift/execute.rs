@@ -52,7 +52,7 @@ impl Delivery {
     /// What a request says in `getDirectResults` and `runAsync`.
     pub(super) fn of(request: &Fields<'_>, run_async: i16) -> Result<Self, Malformed> {
         Ok(match request.optional_structure(1281)? {
-            Some(direct) => Self::Direct(rows::most(direct.i64(1), direct.i64(2))),
+            Some(direct) => Self::Direct(rows::most(direct.limit(1), direct.limit(2))),
             None if request.bool(run_async) => Self::AtOnce,
             None => Self::WhenDone,
         })
@@ -78,21 +78,16 @@ pub(super) async fn statement(call: &Call<'_>, request: &Fields<'_>) -> Answer {
         },
         false => Form::Columns,
     };
-    let positive = |value: Option<i64>| {
-        value
-            .and_then(|value| u64::try_from(value).ok())
-            .filter(|value| *value > 0)
-    };
     let ask = Ask {
         operation: EXECUTE_STATEMENT,
         sql: sql.to_owned(),
         parameters: parameters(request)?,
         confs: request.text_map(3)?,
         limits: Limits {
-            rows: positive(request.i64(1287)),
+            rows: request.limit(1287),
             bytes: None,
         },
-        timeout: positive(request.i64(5)).map(Duration::from_secs),
+        timeout: request.limit(5).map(Duration::from_secs),
         form,
         links: reads_arrow && request.bool(1283),
         delivery: Delivery::of(request, 4)?,

@@ -114,6 +114,11 @@ impl<'a> Fields<'a> {
         Some(i64::from_be_bytes(self.find(id, kind::I64)?.array().ok()?))
     }
 
+    /// A limit; what is not above nothing is none.
+    pub(super) fn limit(&self, id: i16) -> Option<u64> {
+        u64::try_from(self.i64(id)?).ok().filter(|limit| *limit > 0)
+    }
+
     pub(super) fn double(&self, id: i16) -> Option<f64> {
         Some(f64::from_be_bytes(self.find(id, kind::DOUBLE)?.array().ok()?))
     }

@@ -46,7 +46,7 @@ pub(super) async fn fetch(call: &Call<'_>, request: &Fields<'_>) -> Answer {
         (FETCH_FIRST, _) => Start::Row(0),
         _ => return Err(Status::error("HYC00", "rows are fetched forward, from the first or from a row").into()),
     };
-    let most = most(request.i64(3), request.i64(1281));
+    let most = most(request.limit(3), request.limit(1281));
     let (answer, _) = turn(call, &statement, &outcome, start, most).await?;
     Ok(match request.bool(1283) {
         true => answer.structure(1281, metadata_of(&statement, &outcome)?),
@@ -54,15 +54,11 @@ pub(super) async fn fetch(call: &Call<'_>, request: &Fields<'_>) -> Answer {
     })
 }
 
-/// What `maxRows` and `maxBytes` allow; nothing, or nothing sensible, is no limit.
-pub(super) fn most(rows: Option<i64>, bytes: Option<i64>) -> Most {
-    let limit = |value: Option<i64>| {
-        let value = value.and_then(|value| u64::try_from(value).ok());
-        value.filter(|value| *value > 0).unwrap_or(u64::MAX)
-    };
+/// What `maxRows` and `maxBytes` allow.
+pub(super) fn most(rows: Option<u64>, bytes: Option<u64>) -> Most {
     Most {
-        rows: limit(rows),
-        bytes: limit(bytes),
+        rows: rows.unwrap_or(u64::MAX),
+        bytes: bytes.unwrap_or(u64::MAX),
         links: MOST_LINKS,
     }
 }

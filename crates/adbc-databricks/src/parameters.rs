@@ -5,46 +5,50 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType,
+    TimestampMicrosecondType, TimestampNanosecondType,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_cast::CastOptions;
 use arrow_schema::{DataType, TimeUnit};
 use databricks_wire::Sensitive;
 use databricks_wire::sea::Parameter;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 
+use crate::ErrorCategory;
 use crate::error::{Error, ErrorKind, Result};
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// The parameters of each row: positional in column order, or named as the columns are.
 ///
 /// # Errors
-/// `NotImplemented` for a column whose type has no SQL literal.
-pub(crate) fn rows(batch: &RecordBatch, by_name: bool) -> Result<impl Iterator<Item = Vec<Parameter>> + use<>> {
+/// `NotImplemented` for a column whose type has no SQL literal; a row's are `InvalidData` for a value that no literal can hold.
+pub(crate) fn rows(batch: &RecordBatch, by_name: bool) -> Result<impl Iterator<Item = Result<Vec<Parameter>>> + use<>> {
     let schema = batch.schema();
-    let columns = batch
-        .columns()
-        .iter()
-        .zip(schema.fields())
-        .enumerate()
-        .map(|(index, (array, field))| {
-            let place = match by_name {
-                true => (Some(field.name().clone()), None),
-                false => (None, u32::try_from(index + 1).ok()),
-            };
-            let column =
-                Column::new(array).map_err(|error| error.context(format_args!("bound column {}", index + 1)))?;
-            Ok((place, column))
-        });
+    let of_column = |index: usize, error: Error| error.context(format_args!("bound column {}", index + 1));
+    let columns = batch.columns().iter().zip(schema.fields()).enumerate();
+    let columns = columns.map(|(index, (array, field))| {
+        let place = match by_name {
+            true => (Some(field.name().clone()), None),
+            false => (None, u32::try_from(index + 1).ok()),
+        };
+        Ok((place, Column::new(array).map_err(|error| of_column(index, error))?))
+    });
     let columns = columns.collect::<Result<Vec<_>>>()?;
     Ok((0..batch.num_rows()).map(move |row| {
-        let parameter = |((name, ordinal), column): &((Option<String>, Option<u32>), Column)| Parameter {
-            name: name.clone(),
-            ordinal: *ordinal,
-            type_text: Some(column.sql_type.clone()),
-            value: column.text(row).map(Sensitive::new),
-        };
-        columns.iter().map(parameter).collect()
+        let parameters = columns.iter().enumerate().map(|(index, ((name, ordinal), column))| {
+            Ok(Parameter {
+                name: name.clone(),
+                ordinal: *ordinal,
+                type_text: Some(column.sql_type.clone()),
+                value: column
+                    .text(row)
+                    .map_err(|error| of_column(index, error))?
+                    .map(Sensitive::new),
+            })
+        });
+        parameters.collect()
     }))
 }
 
@@ -59,27 +63,20 @@ impl Column {
     /// `NotImplemented` for a type without text form; `InvalidData` for values that their type cannot hold.
     pub(crate) fn new(array: &ArrayRef) -> Result<Self> {
         let (data_type, sql_type) = plain_type(array.data_type())?;
-        let array = if *array.data_type() == data_type {
-            Arc::clone(array)
-        } else {
-            arrow_cast::cast(array, &data_type).map_err(|error| {
-                Error::new(
-                    ErrorKind::InvalidData,
-                    crate::ErrorCategory::InvalidRequest,
-                    error.to_string(),
-                )
-            })?
-        };
+        let array = bring(array, &data_type)?;
         Ok(Self { array, sql_type })
     }
 
     /// A value as text; `None` for NULL.
-    pub(crate) fn text(&self, row: usize) -> Option<String> {
+    ///
+    /// # Errors
+    /// `InvalidData` for a day or an instant whose year has no text.
+    pub(crate) fn text(&self, row: usize) -> Result<Option<String>> {
         let array = &self.array;
         if array.is_null(row) {
-            return None;
+            return Ok(None);
         }
-        match array.data_type() {
+        Ok(match array.data_type() {
             DataType::Boolean => Some(array.as_boolean().value(row).to_string()),
             DataType::Int8 => Some(array.as_primitive::<Int8Type>().value(row).to_string()),
             DataType::Int16 => Some(array.as_primitive::<Int16Type>().value(row).to_string()),
@@ -94,20 +91,60 @@ impl Column {
             DataType::Decimal128(..) => Some(array.as_primitive::<Decimal128Type>().value_as_string(row)),
             DataType::Utf8 => Some(array.as_string::<i32>().value(row).to_owned()),
             DataType::Binary => Some(hex(array.as_binary::<i32>().value(row))),
-            DataType::Date32 => array
-                .as_primitive::<Date32Type>()
-                .value_as_date(row)
-                .map(|date| date.to_string()),
+            DataType::Date32 => {
+                let days = array.as_primitive::<Date32Type>().value(row);
+                let at = at(SignedDuration::from_hours(24 * i64::from(days)))?;
+                Some(at.date().to_string())
+            }
             DataType::Timestamp(TimeUnit::Microsecond, zone) => {
                 let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
-                let at = Timestamp::from_microsecond(micros).ok()?;
-                let text = TimeZone::UTC.to_datetime(at).to_string();
-                Some(if zone.is_some() { format!("{text}Z") } else { text })
+                let at = at(SignedDuration::from_micros(micros))?;
+                Some(if zone.is_some() {
+                    format!("{at}Z")
+                } else {
+                    at.to_string()
+                })
             }
             // `plain_type` lets nothing else through but nulls.
             _ => None,
-        }
+        })
     }
+}
+
+/// The wall clock in UTC.
+fn at(since_epoch: SignedDuration) -> Result<DateTime> {
+    EPOCH
+        .checked_add(since_epoch)
+        .map_err(|_| invalid("a date or a time is not within the years -9999 to 9999"))
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidData, ErrorCategory::InvalidRequest, message)
+}
+
+/// An array in another type. What does not fit is an error, never NULL; of nanoseconds the microsecond that they are in is kept,
+/// before 1970 too.
+///
+/// # Errors
+/// `InvalidData` for a value that the type cannot hold.
+pub(crate) fn bring(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
+    if array.data_type() == data_type {
+        return Ok(Arc::clone(array));
+    }
+    if let (DataType::Timestamp(TimeUnit::Nanosecond, _), DataType::Timestamp(TimeUnit::Microsecond, zone)) =
+        (array.data_type(), data_type)
+    {
+        // A cast would round towards 1970.
+        let micros = array
+            .as_primitive::<TimestampNanosecondType>()
+            .unary::<_, TimestampMicrosecondType>(|nanos| nanos.div_euclid(1000));
+        return Ok(Arc::new(micros.with_timezone_opt(zone.clone())));
+    }
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    arrow_cast::cast_with_options(array, data_type, &options).map_err(|error| invalid(error.to_string()))
 }
 
 /// The type that a column is brought to, and its SQL name. Unsigned integers go to the next wider signed type.
@@ -127,11 +164,16 @@ pub(crate) fn plain_type(data_type: &DataType) -> Result<(DataType, String)> {
         DataType::Decimal32(precision, scale)
         | DataType::Decimal64(precision, scale)
         | DataType::Decimal128(precision, scale)
-            if *scale >= 0 =>
-        {
+        | DataType::Decimal256(precision, scale) => {
+            // Databricks knows no negative scale: two digits of hundreds are four digits.
+            let digits = i16::from(*precision) - i16::from((*scale).min(0));
+            let scale = (*scale).max(0);
+            let Some(digits) = u8::try_from(digits).ok().filter(|digits| *digits <= MAX_DIGITS) else {
+                return unbindable(data_type);
+            };
             Ok((
-                DataType::Decimal128(*precision, *scale),
-                format!("DECIMAL({precision},{scale})"),
+                DataType::Decimal128(digits, scale),
+                format!("DECIMAL({digits},{scale})"),
             ))
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => plain(DataType::Utf8, "STRING"),
@@ -145,10 +187,25 @@ pub(crate) fn plain_type(data_type: &DataType) -> Result<(DataType, String)> {
             "TIMESTAMP",
         ),
         DataType::Dictionary(_, value) => plain_type(value),
-        other => Err(Error::not_implemented(format!(
-            "values of type {other} cannot be bound"
-        ))),
+        DataType::RunEndEncoded(_, value) => plain_type(value.data_type()),
+        other => unbindable(other),
     }
+}
+
+/// The most digits of a DECIMAL. See <https://docs.databricks.com/aws/en/sql/language-manual/data-types/decimal-type>.
+const MAX_DIGITS: u8 = 38;
+
+fn unbindable<T>(data_type: &DataType) -> Result<T> {
+    let hint = match data_type {
+        DataType::Time32(_) | DataType::Time64(_) => "; Databricks has no type for times of day: bind them as text",
+        DataType::List(_) | DataType::LargeList(_) | DataType::Struct(_) | DataType::Map(..) => {
+            "; bind JSON text, and let from_json() in the SQL make the value of it"
+        }
+        _ => "",
+    };
+    Err(Error::not_implemented(format!(
+        "values of type {data_type} cannot be bound{hint}"
+    )))
 }
 
 fn float(value: f64, finite: impl Fn(f64) -> String) -> String {
@@ -178,7 +235,7 @@ mod tests {
 
     fn first(array: impl Array + 'static) -> (String, Option<String>) {
         let batch = RecordBatch::try_from_iter_with_nullable([("p", Arc::new(array) as ArrayRef, true)]).unwrap();
-        let parameter = rows(&batch, false).unwrap().next().unwrap().remove(0);
+        let parameter = rows(&batch, false).unwrap().next().unwrap().unwrap().remove(0);
         assert_eq!((parameter.name, parameter.ordinal), (None, Some(1)));
         (
             parameter.type_text.unwrap(),
@@ -226,6 +283,51 @@ mod tests {
         );
         let dictionary: DictionaryArray<Key> = vec!["a", "b"].into_iter().collect();
         expect(dictionary, "STRING", "a");
+    }
+
+    #[test]
+    fn decimals_keep_their_value_in_another_type() {
+        let hundreds = Decimal128Array::from(vec![-99]).with_precision_and_scale(2, -2);
+        expect(hundreds.unwrap(), "DECIMAL(4,0)", "-9900");
+        let wide = Decimal256Array::from(vec![arrow_buffer::i256::from(150)]).with_precision_and_scale(38, 2);
+        expect(wide.unwrap(), "DECIMAL(38,2)", "1.50");
+        for (digits, scale) in [(39, 0), (30, -9)] {
+            let error = plain_type(&DataType::Decimal256(digits, scale)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotImplemented);
+        }
+    }
+
+    #[test]
+    fn nanoseconds_are_cut_to_the_microsecond_that_they_are_in() {
+        for (nanos, expected) in [
+            (-1, "1969-12-31T23:59:59.999999"),
+            (1999, "1970-01-01T00:00:00.000001"),
+            (i64::MIN, "1677-09-21T00:12:43.145224"),
+        ] {
+            expect(TimestampNanosecondArray::from(vec![nanos]), "TIMESTAMP_NTZ", expected);
+        }
+    }
+
+    #[test]
+    fn the_last_moment_of_the_last_year_has_a_text() {
+        let last = TimestampMicrosecondArray::from(vec![253_402_300_799_999_999]);
+        expect(last.clone(), "TIMESTAMP_NTZ", "9999-12-31T23:59:59.999999");
+        expect(last.with_timezone("UTC"), "TIMESTAMP", "9999-12-31T23:59:59.999999Z");
+        expect(Date32Array::from(vec![-719_162]), "DATE", "0001-01-01");
+    }
+
+    #[test]
+    fn what_has_no_text_is_an_error_and_never_null() {
+        let arrays: [ArrayRef; 4] = [
+            Arc::new(TimestampMicrosecondArray::from(vec![i64::MAX])),
+            Arc::new(TimestampSecondArray::from(vec![i64::MAX])),
+            Arc::new(TimestampMillisecondArray::from(vec![i64::MIN])),
+            Arc::new(Date32Array::from(vec![i32::MAX])),
+        ];
+        for array in arrays {
+            let error = Column::new(&array).and_then(|column| column.text(0)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidData, "{}", array.data_type());
+        }
     }
 
     #[test]

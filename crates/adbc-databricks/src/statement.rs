@@ -121,9 +121,20 @@ impl Statement {
             })),
         };
         let by_name = self.settings.flag(options::BIND_BY_NAME).unwrap_or_default();
+        let places = self.sql.as_ref().map_or(0, |sql| sql::markers(sql.expose()).len());
         Box::new(batches.flat_map(move |batch| -> Rows {
-            match batch.and_then(|batch| parameters::rows(&batch, by_name)) {
-                Ok(rows) => Box::new(rows.map(Ok)),
+            let rows = batch.and_then(|batch| {
+                // The server would leave out what has no place, and the caller would not know.
+                if !by_name && batch.num_columns() > places {
+                    let bound = batch.num_columns();
+                    let message =
+                        format!("{bound} values are bound to each execution, and the SQL has places for {places}");
+                    return Err(Error::invalid_argument(message));
+                }
+                parameters::rows(&batch, by_name)
+            });
+            match rows {
+                Ok(rows) => Box::new(rows),
                 Err(error) => Box::new(iter::once(Err(error))),
             }
         }))
@@ -241,9 +252,8 @@ impl Statement {
             && batch.num_rows() > 0
         {
             let by_name = self.settings.flag(options::BIND_BY_NAME).unwrap_or_default();
-            return Ok(parameters::rows(&batch.slice(0, 1), by_name)?
-                .next()
-                .unwrap_or_default());
+            let first = parameters::rows(&batch.slice(0, 1), by_name)?.next();
+            return Ok(first.transpose()?.unwrap_or_default());
         }
         let mut ordinal = 0;
         let null = |name: Option<&str>| {

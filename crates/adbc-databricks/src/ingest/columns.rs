@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::quoted;
-use crate::parameters::plain_type;
+use crate::parameters::{bring, plain_type};
 use databricks_telemetry::ErrorCategory;
 
 /// How deep types may be nested.
@@ -79,20 +79,8 @@ impl Columns {
             )));
         }
         let arrays = batch.columns().iter().zip(self.schema.fields()).map(|(array, field)| {
-            if array.data_type() == field.data_type() {
-                return Ok(Arc::clone(array));
-            }
-            let options = arrow_cast::CastOptions {
-                safe: false,
-                ..arrow_cast::CastOptions::default()
-            };
-            arrow_cast::cast_with_options(array, field.data_type(), &options).map_err(|error| {
-                Error::new(
-                    ErrorKind::InvalidData,
-                    ErrorCategory::InvalidRequest,
-                    format!("column '{}' cannot be put into a table: {error}", field.name()),
-                )
-            })
+            bring(array, field.data_type())
+                .map_err(|error| error.context(format_args!("column '{}' cannot be put into a table", field.name())))
         });
         let arrays: Vec<ArrayRef> = arrays.collect::<Result<_>>()?;
         RecordBatch::try_new(Arc::clone(&self.schema), arrays)
@@ -225,10 +213,6 @@ fn column_type(data_type: &DataType, depth: usize) -> Result<(DataType, String)>
     match data_type {
         // No table keeps a column without a type; NULL is as good as text.
         DataType::Null => Ok((DataType::Utf8, "STRING".to_owned())),
-        DataType::Decimal256(precision @ ..=38, scale @ 0..) => Ok((
-            DataType::Decimal128(*precision, *scale),
-            format!("DECIMAL({precision},{scale})"),
-        )),
         DataType::Dictionary(_, values) => column_type(values, depth + 1),
         DataType::RunEndEncoded(_, values) => inner(values),
         DataType::List(element)
@@ -295,6 +279,7 @@ mod tests {
             (DataType::UInt64, "DECIMAL(20,0)"),
             (DataType::Float16, "FLOAT"),
             (DataType::Decimal256(38, 2), "DECIMAL(38,2)"),
+            (DataType::Decimal128(5, -1), "DECIMAL(6,0)"),
             (DataType::LargeUtf8, "STRING"),
             (DataType::FixedSizeBinary(4), "BINARY"),
             (DataType::Date64, "DATE"),
@@ -324,7 +309,7 @@ mod tests {
             DataType::Duration(TimeUnit::Second),
             DataType::Interval(IntervalUnit::MonthDayNano),
             DataType::Decimal256(39, 0),
-            DataType::Decimal128(5, -1),
+            DataType::Decimal128(38, -1),
             DataType::Struct(Fields::empty()),
         ] {
             let error = sql(arrow).unwrap_err();

@@ -40,13 +40,20 @@ impl Literals {
     /// `InvalidData` for a value that its type cannot hold, `InvalidArgument` for a row that no statement can hold.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns: Vec<Column> = batch.columns().iter().map(Column::new).collect::<Result<_>>()?;
+        let of_column = |index: usize, error: Error| {
+            let schema = batch.schema();
+            error.context(format_args!(
+                "column '{}' cannot be put into a table",
+                schema.field(index).name()
+            ))
+        };
         for row in 0..batch.num_rows() {
             let mut text = String::from("(");
             for (index, column) in columns.iter().enumerate() {
                 if index > 0 {
                     text.push_str(", ");
                 }
-                match column.text(row) {
+                match column.text(row).map_err(|error| of_column(index, error))? {
                     Some(value) => quote(&value, &mut text),
                     None => text.push_str("NULL"),
                 }

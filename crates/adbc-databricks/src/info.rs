@@ -36,7 +36,10 @@ const FACTS: [(InfoCode, Fact); 11] = [
     (InfoCode::VendorSubstraitMinVersion, Fact::Text(None)),
     (InfoCode::VendorSubstraitMaxVersion, Fact::Text(None)),
     (InfoCode::DriverName, Fact::Text(Some("ADBC Databricks Driver (Rust)"))),
-    (InfoCode::DriverVersion, Fact::Text(Some(env!("CARGO_PKG_VERSION")))),
+    (
+        InfoCode::DriverVersion,
+        Fact::Text(Some(concat!("v", env!("CARGO_PKG_VERSION")))),
+    ),
     (InfoCode::DriverArrowVersion, Fact::Text(Some(ARROW_VERSION))),
     (
         InfoCode::DriverAdbcVersion,

@@ -31,6 +31,7 @@ async fn a_value_of_every_type_and_null_of_every_type() {
         ("TINYINT", "-128", "p TINYINT", "-128"),
         ("SMALLINT", "7", "p SMALLINT", "7"),
         ("INT", "5", "p INT", "5"),
+        ("BIGINT", "5", "p BIGINT", "5"),
         ("BIGINT", "9223372036854775807", "p BIGINT", "9223372036854775807"),
         ("FLOAT", "1.5", "p FLOAT", "1.5"),
         ("DOUBLE", "-2.25", "p DOUBLE", "-2.25"),

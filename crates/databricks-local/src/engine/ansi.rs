@@ -106,13 +106,13 @@ impl Rewriter {
     }
 }
 
-/// Values keep the types of their schema unless all of a column's literals can change with it.
+/// Values keep the types of their schema unless all of a column's literals can change with it; markers have types already.
 fn narrowed_values(values: Values) -> Result<Transformed<LogicalPlan>> {
     let all_literals = values
         .values
         .iter()
         .flatten()
-        .all(|expr| matches!(expr, Expr::Literal(..)));
+        .all(|expr| matches!(expr, Expr::Literal(..) | Expr::Placeholder(_)));
     if !all_literals {
         return Ok(Transformed::no(LogicalPlan::Values(values)));
     }

@@ -300,8 +300,10 @@ impl Context {
 
     async fn try_plan(&self, query: ast::Query, bound: &Bound) -> Result<LogicalPlan, DataFusionError> {
         let statement = Box::new(ast::Statement::Query(Box::new(query)));
-        let plan = if bound.values.is_empty() {
-            self.state.statement_to_plan(DFStatement::Statement(statement)).await?
+        let ansi = self.settings.ansi;
+        if bound.values.is_empty() {
+            let plan = self.state.statement_to_plan(DFStatement::Statement(statement)).await?;
+            ansi::apply(plan, ansi)
         } else {
             // Preparing tells the planner the types of the markers.
             let prepare = ast::Statement::Prepare {
@@ -318,10 +320,11 @@ impl Context {
                     "a prepared statement was planned as something else".to_owned(),
                 ));
             };
+            // Before the values are there: a literal 7 is an INT, a bound BIGINT of 7 is none.
+            let plan = ansi::apply(Arc::unwrap_or_clone(prepared.input), ansi)?;
             let values: Vec<ScalarValue> = bound.values.clone();
-            Arc::unwrap_or_clone(prepared.input).with_param_values(ParamValues::from(values))?
-        };
-        ansi::apply(plan, self.settings.ansi)
+            plan.with_param_values(ParamValues::from(values))
+        }
     }
 
     /// The planner reports missing tables and functions as text. What is missing is found out here by looking for it.

@@ -8,6 +8,8 @@ import sys
 import textwrap
 import typing
 
+import adbc_driver_manager
+import pyarrow
 import pytest
 
 from adbc_driver_databricks import LocalWorkspace
@@ -54,9 +56,26 @@ def cursor(databricks_connection: typing.Any) -> typing.Iterator[typing.Any]:
 
 
 @pytest.fixture
+def statement(databricks_connection: typing.Any) -> typing.Iterator[adbc_driver_manager.AdbcStatement]:
+    """A statement as driver managers see it, below the DB-API."""
+    with adbc_driver_manager.AdbcStatement(databricks_connection.adbc_connection) as statement:
+        yield statement
+
+
+def rows(stream: typing.Any) -> pyarrow.Table:
+    """Everything that comes out of a stream of the driver manager."""
+    return pyarrow.RecordBatchReader.from_stream(stream).read_all()
+
+
+def status(error: pytest.ExceptionInfo[adbc_driver_manager.Error]) -> str:
+    """The name of the ADBC status that an error has."""
+    return error.value.status_code.name
+
+
+@pytest.fixture
 def table(cursor: typing.Any, request: pytest.FixtureRequest) -> typing.Iterator[str]:
     """The name of an empty table ``(id BIGINT, name STRING)`` of the test's own."""
-    name = f"main.default.{request.node.name.lower()}"
+    name = f"main.default.`{request.node.name.lower()}`"
     cursor.execute(f"CREATE OR REPLACE TABLE {name} (id BIGINT, name STRING)")
     yield name
     cursor.execute(f"DROP TABLE {name}")

@@ -117,13 +117,6 @@ def test_a_clone_of_a_connection(databricks_connection):
     assert one(clone) == 1
 
 
-def test_the_driver_says_what_it_is(databricks_connection):
-    info = databricks_connection.adbc_get_info()
-    assert info["vendor_name"] == "Databricks"
-    assert info["driver_version"] == adbc_driver_databricks.__version__
-    assert info["driver_adbc_version"] == 1_001_000
-
-
 def test_any_driver_manager_finds_it_by_manifest_and_by_uri(script, tmp_path: pathlib.Path):
     library = adbc_driver_databricks.driver_path()
     (tmp_path / "databricks.toml").write_text(f'manifest_version = 1\n[Driver]\nshared = "{library}"\n')

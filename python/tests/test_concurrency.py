@@ -10,7 +10,7 @@ import threading
 import pytest
 from conftest import DEADLINE_S, ENDLESS
 
-from adbc_driver_databricks import dbapi
+from adbc_driver_databricks import databricks_local, dbapi
 
 
 def cancel_when_it_runs(cursor) -> None:
@@ -74,6 +74,67 @@ def test_ctrl_c_during_a_long_query(script):
     program.send_signal(signal.SIGINT)
     out, error = program.communicate(timeout=DEADLINE_S)
     assert (program.returncode, out.split()) == (0, ["interrupted", "1"]), error
+
+
+HANGING = "GET /results/=hang"
+"""A workspace whose results never come, so that whoever reads them is in the middle of it."""
+
+BIG = "SELECT id, repeat('x', 1000) AS text FROM range(20000)"
+"""Too much for the answer itself: it comes behind links."""
+
+
+@pytest.mark.parametrize("fetch", ["cursor.fetchall()", "cursor.fetch_arrow_table()", "cursor.fetch_df()"])
+def test_ctrl_c_in_the_middle_of_a_fetch(script, fetch):
+    with databricks_local(scale_factor=0.001, faults=[HANGING]) as workspace:
+        script.environment["URI"] = workspace.uri
+        script.environment["BIG"] = BIG
+        program = script.start(
+            f"""
+            with dbapi.connect(URI) as connection, connection.cursor() as cursor:
+                try:
+                    print("fetching", flush=True)
+                    cursor.execute(os.environ["BIG"])
+                    {fetch}
+                except KeyboardInterrupt:
+                    print("interrupted", flush=True)
+                except dbapi.OperationalError as error:
+                    print("interrupted" if error.sqlstate == "57014" else error, flush=True)
+                cursor.execute("SELECT 1")
+                print(cursor.fetchone()[0], flush=True)
+            """
+        )
+        assert program.stdout.readline() == "fetching\n"
+        # It never ends by itself, so whenever this comes it is in the middle of it, or just before.
+        threading.Event().wait(1)
+        program.send_signal(signal.SIGINT)
+        out, error = program.communicate(timeout=DEADLINE_S)
+    assert (program.returncode, out.split()) == (0, ["interrupted", "1"]), error
+
+
+def test_a_task_that_is_cancelled_cancels_its_query(databricks_connection):
+    async def main(cursor) -> None:
+        query = asyncio.create_task(asyncio.to_thread(cursor.execute, ENDLESS))
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.shield(query), 0.5)
+        await asyncio.to_thread(cancel_when_it_runs, cursor)
+        with pytest.raises(dbapi.OperationalError, match="CANCELLED"):
+            await query
+
+    with databricks_connection.cursor() as cursor:
+        asyncio.run(main(cursor))
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+
+
+def test_a_block_that_raises_closes_its_cursor_and_connection(databricks_workspace):
+    with pytest.raises(ValueError, match="mine"):
+        with databricks_workspace.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM samples.tpch.lineitem")
+            cursor.fetchone()
+            raise ValueError("mine")
+    for use in (lambda: cursor.execute("SELECT 1"), connection.cursor):
+        with pytest.raises(dbapi.ProgrammingError, match="INVALID_STATE"):
+            use()
 
 
 def test_two_connections_in_64_threads(databricks_workspace):

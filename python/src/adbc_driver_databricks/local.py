@@ -55,6 +55,7 @@ def databricks_local(
     scale_factor: float = 0.01,
     data: str | os.PathLike[str] | None = None,
     flags: typing.Mapping[str, str] | None = None,
+    faults: typing.Sequence[str] = (),
     dbsql: str | os.PathLike[str] | None = None,
     timeout: float = 60.0,
 ) -> typing.Iterator[LocalWorkspace]:
@@ -68,6 +69,9 @@ def databricks_local(
         A directory whose Parquet, CSV and JSON files become tables of ``main.data``.
     flags
         Feature flags of the workspace.
+    faults
+        Requests that go wrong, to see what your program does then: ``"GET /results/=hang"`` is a download that never ends,
+        ``"POST /api/2.0/sql/=status:503*2"`` a warehouse that refuses twice. ``dbsql serve --help`` has all of them.
     dbsql
         The ``dbsql`` program. Otherwise the environment variable ``DBSQL`` names it, or it is on the ``PATH``, or it was built
         in the checkout that the working directory is in.
@@ -86,6 +90,8 @@ def databricks_local(
         command += ["--data", os.fspath(data)]
     for name, value in (flags or {}).items():
         command += ["--flag", f"{name}={value}"]
+    for fault in faults:
+        command += ["--fault", fault]
     # A process group of its own: Ctrl-C in a terminal is for the program that uses the workspace, not for the workspace.
     process = subprocess.Popen(
         command,

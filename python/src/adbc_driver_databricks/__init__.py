@@ -33,6 +33,13 @@ __version__ = importlib.metadata.version("adbc-driver-databricks")
 OptionValue = typing.Union[str, bytes, int, float, bool, "os.PathLike[str]"]
 """What an option can be set to."""
 
+Options = typing.Union[
+    typing.Mapping[str, typing.Optional[OptionValue]],
+    typing.Mapping[DatabaseOptions, typing.Optional[OptionValue]],
+    typing.Mapping[ConnectionOptions, typing.Optional[OptionValue]],
+]
+"""Options by key; ``None`` is not set. A mapping's type says exactly what its keys are, hence one for each kind of them."""
+
 ENTRYPOINT = "AdbcDriverDatabricksInit"
 """The function by which a driver manager enters the shared library."""
 
@@ -40,7 +47,7 @@ ENTRYPOINT = "AdbcDriverDatabricksInit"
 def connect(
     uri: str | None = None,
     *,
-    db_kwargs: typing.Mapping[str, OptionValue] | None = None,
+    db_kwargs: Options | None = None,
 ) -> adbc_driver_manager.AdbcDatabase:
     """Make a low-level ADBC database.
 
@@ -66,7 +73,7 @@ def connect(
     return adbc_driver_manager.AdbcDatabase(driver=driver_path(), entrypoint=ENTRYPOINT, **options)
 
 
-def option_texts(options: typing.Mapping[str, OptionValue] | None) -> dict[str, typing.Any]:
+def option_texts(options: Options | None) -> dict[str, typing.Any]:
     """Options as the driver manager takes them: ``True`` is ``"true"``, a path is its text, ``None`` is not set."""
     return {str(key): _option_text(value) for key, value in (options or {}).items() if value is not None}
 

@@ -12,7 +12,7 @@ class _Option(str, enum.Enum):
     """A key that can be used wherever its text can."""
 
     def __str__(self) -> str:
-        return self.value
+        return str(self.value)
 
 
 class DatabaseOptions(_Option):

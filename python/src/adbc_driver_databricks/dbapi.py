@@ -9,12 +9,10 @@
 
 from __future__ import annotations
 
-import typing
-
 import adbc_driver_manager
 import adbc_driver_manager.dbapi
 
-from . import ConnectionOptions, DatabaseOptions, OptionValue, connect as _connect_database, option_texts
+from . import ConnectionOptions, DatabaseOptions, Options, connect as _connect_database, option_texts
 
 __all__ = [
     "BINARY",
@@ -92,8 +90,8 @@ def connect(
     access_token: str | None = None,
     catalog: str | None = None,
     schema: str | None = None,
-    db_kwargs: typing.Mapping[str, OptionValue] | None = None,
-    conn_kwargs: typing.Mapping[str, OptionValue] | None = None,
+    db_kwargs: Options | None = None,
+    conn_kwargs: Options | None = None,
     autocommit: bool = True,
 ) -> Connection:
     """Connect to a warehouse. Blocks until it answered; a stopped one may take minutes to.
@@ -121,21 +119,17 @@ def connect(
     OperationalError
         The workspace could not be reached.
     """
-    options: dict[str, OptionValue | None] = {
-        DatabaseOptions.HOST.value: host,
-        DatabaseOptions.HTTP_PATH.value: http_path,
-        DatabaseOptions.ACCESS_TOKEN.value: access_token,
-        **(db_kwargs or {}),
+    parts = {
+        DatabaseOptions.HOST: host,
+        DatabaseOptions.HTTP_PATH: http_path,
+        DatabaseOptions.ACCESS_TOKEN: access_token,
     }
-    names = {
-        ConnectionOptions.CATALOG.value: catalog,
-        ConnectionOptions.DB_SCHEMA.value: schema,
-        **(conn_kwargs or {}),
-    }
-    texts = option_texts(typing.cast("dict[str, OptionValue]", names))
+    place = {ConnectionOptions.CATALOG: catalog, ConnectionOptions.DB_SCHEMA: schema}
+    options = {**option_texts(parts), **option_texts(db_kwargs)}
+    texts = {**option_texts(place), **option_texts(conn_kwargs)}
     database = connection = None
     try:
-        database = _connect_database(uri, db_kwargs=typing.cast("dict[str, OptionValue]", options))
+        database = _connect_database(uri, db_kwargs=options)
         connection = adbc_driver_manager.AdbcConnection(database, **texts)
         return Connection(database, connection, texts, autocommit=autocommit)
     except BaseException:

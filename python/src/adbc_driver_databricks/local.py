@@ -18,7 +18,7 @@ import typing
 import urllib.parse
 
 if typing.TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+    from .dbapi import Connection
 
 
 LABELS = ("url", "http path", "token")

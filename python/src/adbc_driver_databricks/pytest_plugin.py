@@ -9,7 +9,7 @@ import pytest
 from .local import LocalWorkspace, databricks_local
 
 if typing.TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+    from .dbapi import Connection
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
@@ -48,16 +48,19 @@ class BuildWithDriver(build_py):
         self.copy_file(str(library()), str(package / f"lib{PACKAGE}.so"))
 
 
+class WithLibrary(Distribution):
+    """The library makes the package one for a platform, so that it lies where packages with compiled parts do."""
+
+    def has_ext_modules(self) -> bool:
+        return True
+
+
 class PlatformWheel(bdist_wheel):
     """The library is for one platform, and for any Python."""
-
-    def finalize_options(self) -> None:
-        super().finalize_options()
-        self.root_is_pure = False
 
     def get_tag(self) -> tuple[str, str, str]:
         _, _, platform = super().get_tag()
         return "py3", "none", platform
 
 
-setup(cmdclass={"build_py": BuildWithDriver, "bdist_wheel": PlatformWheel})
+setup(distclass=WithLibrary, cmdclass={"build_py": BuildWithDriver, "bdist_wheel": PlatformWheel})

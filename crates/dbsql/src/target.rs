@@ -5,7 +5,7 @@ use std::env;
 use adbc_core::options::{OptionDatabase, OptionValue};
 use databricks_local::Workspace;
 
-use crate::cli::{ConnectArgs, KeyValue, WorkspaceArgs};
+use crate::cli::{ConnectArgs, WorkspaceArgs};
 use crate::failure::Failure;
 
 /// A workspace to connect to.
@@ -112,15 +112,78 @@ fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, O
         }
     }
     let url_has_password = connect.url.as_deref().is_some_and(has_user);
-    let given = connect.token.as_ref().map(|token| token.expose().to_owned());
-    // For a URL that says nothing of credentials, and nobody else does either.
-    let is_wanted = connect.url.is_some() && connect.profile.is_none() && !connect.options.iter().any(is_credential);
-    let token = given.or_else(|| variable("DATABRICKS_TOKEN").filter(|_| is_wanted));
-    if let Some(token) = token.filter(|_| !url_has_password) {
-        options.push((option("databricks.access_token"), OptionValue::String(token)));
+    match (&connect.token, &connect.url) {
+        (Some(token), _) if !url_has_password => options.push((
+            option("databricks.access_token"),
+            OptionValue::String(token.expose().to_owned()),
+        )),
+        // For a URL that says nothing of credentials, and nobody else does either.
+        (None, Some(url)) if is_without_credentials(connect, url) => {
+            options.extend(credentials_for(url, &variable)?);
+        }
+        _ => {}
     }
     options.extend(extra_options(connect));
     Ok(Some(options))
+}
+
+fn is_without_credentials(connect: &ConnectArgs, url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let in_query = |pair: &str| is_credential(pair.split('=').next().unwrap_or_default());
+    !has_user(url)
+        && !query.split('&').any(in_query)
+        && connect.profile.is_none()
+        && !connect.options.iter().any(|pair| is_credential(&pair.key))
+}
+
+/// The environment's credentials, for a URL that has none: the token, else the service principal.
+///
+/// With `DATABRICKS_HOST` they are that host's and nobody else's. Without, they are meant for the URL that was typed.
+fn credentials_for(
+    url: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<(OptionDatabase, OptionValue)>, Failure> {
+    const WAYS: [&[(&str, &str)]; 2] = [
+        &[("DATABRICKS_TOKEN", "databricks.access_token")],
+        &[
+            ("DATABRICKS_CLIENT_ID", "databricks.oauth.client_id"),
+            ("DATABRICKS_CLIENT_SECRET", "databricks.oauth.client_secret"),
+        ],
+    ];
+    let whole = |way: &[(&'static str, &'static str)]| {
+        let values = way.iter().map(|(name, key)| Some((*name, *key, variable(name)?)));
+        values.collect::<Option<Vec<_>>>()
+    };
+    let Some(found) = WAYS.into_iter().find_map(whole) else {
+        return Ok(Vec::new());
+    };
+    if let Some(theirs) = variable("DATABRICKS_HOST").filter(|theirs| host(theirs) != host(url)) {
+        let names: Vec<_> = found.iter().map(|(name, ..)| *name).collect();
+        return Err(Failure::Usage(format!(
+            "{} stays here: the URL is of {}, and DATABRICKS_HOST is {}; pass credentials for this URL (--token), or unset \
+             DATABRICKS_HOST if the environment's are for it",
+            names.join(" and "),
+            host(url),
+            host(&theirs)
+        )));
+    }
+    let options = found
+        .into_iter()
+        .map(|(_, key, value)| (option(key), OptionValue::String(value)));
+    Ok(options.collect())
+}
+
+/// The host of a URL or of `DATABRICKS_HOST`, with its port unless that is https's own.
+fn host(text: &str) -> String {
+    let authority = authority(text);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase()
+}
+
+/// What stands between the scheme and the path.
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }
 
 fn extra_options(connect: &ConnectArgs) -> impl Iterator<Item = (OptionDatabase, OptionValue)> + '_ {
@@ -130,9 +193,9 @@ fn extra_options(connect: &ConnectArgs) -> impl Iterator<Item = (OptionDatabase,
         .map(|pair| (option(&pair.key), OptionValue::String(pair.value.clone())))
 }
 
-/// Whether the option says as whom to connect.
-fn is_credential(pair: &KeyValue) -> bool {
-    let key = pair.key.to_ascii_lowercase();
+/// Whether the option of this key says as whom to connect.
+fn is_credential(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
     ["auth", "token", "password", "clientid", "clientsecret"]
         .into_iter()
         .any(|word| key.contains(word))
@@ -140,11 +203,7 @@ fn is_credential(pair: &KeyValue) -> bool {
 
 /// Whether the URL names a user, as in `databricks://token:TOKEN@HOST/…`; an `@` behind the host is none.
 fn has_user(url: &str) -> bool {
-    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    authority
-        .split(['/', '?', '#'])
-        .next()
-        .is_some_and(|authority| authority.contains('@'))
+    authority(url).contains('@')
 }
 
 fn option(key: &str) -> OptionDatabase {
@@ -157,7 +216,55 @@ fn variable(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::has_user;
+    use super::{Failure, OptionDatabase, OptionValue, credentials_for, has_user};
+
+    const URL: &str = "https://Mine.example/sql/1.0/warehouses/x";
+
+    /// The keys of the credentials that `URL` gets of an environment, or what is said against it.
+    fn keys(environment: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        let variable = |name: &str| {
+            let found = environment.iter().find(|(known, _)| *known == name)?;
+            Some(found.1.to_owned())
+        };
+        let key = |(key, _): (OptionDatabase, OptionValue)| key.as_ref().to_owned();
+        match credentials_for(URL, &variable) {
+            Ok(options) => Ok(options.into_iter().map(key).collect()),
+            Err(Failure::Usage(message)) => Err(message),
+            Err(_) => panic!("another kind of failure"),
+        }
+    }
+
+    #[test]
+    fn the_environments_credentials_go_to_its_host_or_to_the_url_that_was_typed() {
+        let token = ("DATABRICKS_TOKEN", "canary");
+        let robot = [
+            ("DATABRICKS_CLIENT_ID", "robot"),
+            ("DATABRICKS_CLIENT_SECRET", "canary"),
+        ];
+        assert_eq!(keys(&[]).unwrap(), [""; 0]);
+        assert_eq!(keys(&[token, robot[0], robot[1]]).unwrap(), ["databricks.access_token"]);
+        assert_eq!(
+            keys(&robot).unwrap(),
+            ["databricks.oauth.client_id", "databricks.oauth.client_secret"]
+        );
+        assert_eq!(keys(&robot[..1]).unwrap(), [""; 0], "half of them is nobody");
+        for mine in ["mine.example", "https://mine.example/", "MINE.example:443"] {
+            assert_eq!(keys(&[token, ("DATABRICKS_HOST", mine)]).unwrap().len(), 1, "{mine}");
+        }
+        for other in [
+            "other.example",
+            "https://mine.example:8443",
+            "mine.example.evil.example",
+        ] {
+            for (credentials, name) in [(&[token][..], "DATABRICKS_TOKEN"), (&robot, "DATABRICKS_CLIENT_SECRET")] {
+                let environment = [credentials, &[("DATABRICKS_HOST", other)]].concat();
+                let message = keys(&environment).unwrap_err();
+                assert!(message.contains(name) && message.contains("mine.example"), "{message}");
+                assert!(message.contains("--token") && !message.contains("canary"), "{message}");
+            }
+            assert_eq!(keys(&[("DATABRICKS_HOST", other)]).unwrap(), [""; 0]);
+        }
+    }
 
     #[test]
     fn a_token_in_the_url_is_told_from_an_at_sign_elsewhere() {

@@ -27,6 +27,34 @@ fn the_environment_of_a_service_principal() {
 }
 
 #[test]
+fn credentials_for_one_host_are_not_sent_to_the_url_of_another() {
+    let workspace = with_robot();
+    let url = format!("{}{}", workspace.url().trim_end_matches('/'), workspace.http_path());
+    let robot = [
+        ("DATABRICKS_CLIENT_ID", "robot"),
+        ("DATABRICKS_CLIENT_SECRET", "robot-canary"),
+    ];
+    let run = |environment: &[(&str, &str)]| {
+        let mut command = dbsql(&[&QUERY[..], &QUIET, &["--url", &url]].concat());
+        command.envs(environment.iter().copied()).output().unwrap()
+    };
+    for credentials in [&robot[..], &[("DATABRICKS_TOKEN", "robot-canary")]] {
+        let output = run(&[credentials, &[("DATABRICKS_HOST", "https://other.example")]].concat());
+        support::assert_paragraph(
+            &output,
+            2,
+            &["other.example", "DATABRICKS_HOST", "--token"],
+            &["canary"],
+        );
+        assert!(workspace.requests().is_empty(), "nobody was asked");
+    }
+    for host in [&[][..], &[("DATABRICKS_HOST", workspace.url())]] {
+        let output = run(&[&robot, host].concat());
+        assert!(stdout(&output).contains("seven\n7\n"), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_profile() {
     let (workspace, home) = (with_robot(), tempfile::tempdir().unwrap());
     let text = format!(

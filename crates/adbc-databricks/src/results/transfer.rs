@@ -4,9 +4,8 @@
 //! text, so the caller has to allow the local directories.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -20,6 +19,7 @@ use databricks_wire::Sensitive;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use super::place::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::http::retry::{Repeat, jitter};
@@ -94,7 +94,7 @@ impl Transfer {
     pub(super) fn perform(self, run: &Arc<Run>, allowed_paths: Option<&str>, parent: Parent) -> Result<RecordBatch> {
         let local = match self.kind {
             VolumeOperation::Delete => None,
-            _ => Some(self.allowed(allowed_paths)?),
+            _ => Some(self.place(allowed_paths)?),
         };
         let run = Arc::clone(run);
         let permit = run.session().background().permit();
@@ -111,55 +111,39 @@ impl Transfer {
         RecordBatch::try_from_iter([("operation_status", status)]).map_err(Error::out_of)
     }
 
-    /// The local file, if it is in an allowed directory whatever links lead to it.
-    fn allowed(&self, allowed_paths: Option<&str>) -> Result<PathBuf> {
+    /// Where the local file is or will be, if that is in an allowed directory.
+    fn place(&self, allowed_paths: Option<&str>) -> Result<Place> {
         let refused = |message: String| Error::new(ErrorKind::InvalidState, ErrorCategory::InvalidRequest, message);
         let key = options::ALLOWED_LOCAL_PATHS;
-        let allowed: Vec<PathBuf> = allowed_paths
-            .unwrap_or_default()
-            .split(',')
-            .map(str::trim)
-            .filter(|path| !path.is_empty())
-            .filter_map(|path| fs::canonicalize(path).ok())
-            .collect();
-        if allowed_paths.is_none() {
+        let Some(allowed_paths) = allowed_paths else {
             return Err(refused(format!(
                 "PUT and GET need the option '{key}': the local directories that files may be read from and written to"
             )));
-        }
+        };
+        let directories = allowed_paths.split(',').map(str::trim).filter(|path| !path.is_empty());
+        let allowed: Vec<PathBuf> = directories.map(PathBuf::from).collect();
         let Some(path) = &self.local_file else {
             return Err(Error::result_set(
                 "the server asked for a transfer without a local file",
             ));
         };
-        let real = match self.kind {
-            VolumeOperation::Put => fs::canonicalize(path).map_err(|error| local(&error))?,
-            _ => {
-                // The file need not be there; it replaces a link of its name rather than follow it.
-                let directory = path
-                    .parent()
-                    .filter(|parent| *parent != Path::new(""))
-                    .unwrap_or(Path::new("."));
-                let name = path
-                    .file_name()
-                    .ok_or_else(|| Error::invalid_argument("the local path names no file"))?;
-                fs::canonicalize(directory).map_err(|error| local(&error))?.join(name)
-            }
+        let place = match self.kind {
+            VolumeOperation::Put => Place::of_file(path, &allowed),
+            _ => Place::of_new_file(path, &allowed),
         };
-        match allowed.iter().any(|directory| real.starts_with(directory)) {
-            true => Ok(real),
-            false => Err(refused(format!(
+        place.map_err(|error| local(&error))?.ok_or_else(|| {
+            refused(format!(
                 "the local path is in none of the directories that option '{key}' allows"
-            ))),
-        }
+            ))
+        })
     }
 
-    async fn carry_out(&self, run: &Run, local_file: Option<PathBuf>, parent: &Parent) -> Result<()> {
+    async fn carry_out(&self, run: &Run, place: Option<Place>, parent: &Parent) -> Result<()> {
         let started = Instant::now();
         let mut retries = 0;
         loop {
             let mut child = parent.child(self.operation());
-            let outcome = self.attempt(run, local_file.as_deref()).await;
+            let outcome = self.attempt(run, place.as_ref()).await;
             let attempt = match outcome {
                 Ok(bytes) => {
                     child.set(tags::VOLUME_BYTES, ByteCount(bytes));
@@ -196,12 +180,12 @@ impl Transfer {
     }
 
     /// One attempt; how many bytes were transferred.
-    async fn attempt(&self, run: &Run, local_file: Option<&Path>) -> Result<u64, Attempt> {
+    async fn attempt(&self, run: &Run, place: Option<&Place>) -> Result<u64, Attempt> {
         let (client, url, headers) = (run.client(), self.url.clone(), self.headers.clone());
         let unusable = |error: io::Error| Attempt::fatal(local(&error));
-        match (self.kind, local_file) {
-            (VolumeOperation::Put, Some(path)) => {
-                let file = File::open(path).map_err(unusable)?;
+        match (self.kind, place) {
+            (VolumeOperation::Put, Some(place)) => {
+                let file = place.open().map_err(unusable)?;
                 let about = file.metadata().map_err(unusable)?;
                 if !about.is_file() {
                     return Err(unusable(io::Error::other("it is no file")));
@@ -209,32 +193,13 @@ impl Transfer {
                 client.put_file(url, headers, file, about.len()).await?;
                 Ok(about.len())
             }
-            (VolumeOperation::Get, Some(path)) => {
-                let part = Part::beside(path);
-                let file = File::create_new(&part.0).map_err(unusable)?;
+            (VolumeOperation::Get, Some(place)) => {
+                let (draft, file) = place.draft().map_err(unusable)?;
                 let bytes = client.get_file(url, headers, file).await?;
-                fs::rename(&part.0, path).map_err(unusable)?;
+                draft.publish().map_err(unusable)?;
                 Ok(bytes)
             }
             _ => client.delete_file(url, headers).await.map(|()| 0),
         }
-    }
-}
-
-/// A file that is being written. It goes away unless it was moved to where it belongs.
-struct Part(PathBuf);
-
-impl Part {
-    fn beside(path: &Path) -> Self {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.part", uuid::Uuid::new_v4().simple()));
-        Self(path.with_file_name(name))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        // Moved or never made: nothing to remove.
-        let _ = fs::remove_file(&self.0);
     }
 }

@@ -57,7 +57,7 @@ fn tables(connection: &mut Connection) -> Vec<String> {
 fn a_source_that_fails_leaves_no_new_table_and_the_old_one_as_it_was() {
     for method in METHODS {
         let (workspace, mut connection) = with_volume(method);
-        for (mode, table) in [("create", "new"), ("create_append", "newer"), ("replace", "old")] {
+        for (mode, table) in [("create", "new"), ("replace", "old")] {
             let mode = format!("adbc.ingest.mode.{mode}");
             let error = ingest(&mut connection, table, &[(MODE, &mode)], failing_source(50)).unwrap_err();
             assert!(error.message.contains("the disk is on fire"), "{error}");
@@ -74,6 +74,40 @@ fn a_source_that_fails_leaves_no_new_table_and_the_old_one_as_it_was() {
         if method == "volume" {
             assert!(was_staged_and_cleared(&workspace, VOLUME));
         }
+    }
+}
+
+/// A source that fails after others have put a row into the table that was made for it.
+fn failing_late(workspace: &Workspace, table: &'static str) -> impl RecordBatchReader + Send + 'static {
+    let mut other = connect_with(workspace, &[]).unwrap();
+    let schema = batch(0, 1).schema();
+    let good = (0..50).map(move |index| {
+        if index == 40 {
+            query(&mut other, &format!("INSERT INTO {table} VALUES ('another''s')")).unwrap();
+        }
+        Ok(batch(500 * index, 500))
+    });
+    let bad = std::iter::once(Err(ArrowError::ComputeError("the disk is on fire".to_owned())));
+    RecordBatchIterator::new(good.chain(bad), schema)
+}
+
+#[test]
+fn rows_that_others_put_into_a_table_made_for_appending_stay() {
+    for method in METHODS {
+        let (workspace, mut connection) = with_volume(method);
+        let mode = [(MODE, "adbc.ingest.mode.create_append")];
+        let error = ingest(&mut connection, "shared", &mode, failing_late(&workspace, "shared")).unwrap_err();
+        let others = "SELECT count(*) FROM shared WHERE n = 'another''s'";
+        assert_eq!(scalar(&mut connection, others), "1", "{method}: {error}");
+        let added = scalar(&mut connection, "SELECT count(*) - 1 FROM shared");
+        let said = match method {
+            "volume" => "is left, and none of them were added".to_owned(),
+            _ => format!("the first {added} rows are in the table"),
+        };
+        assert!(error.message.contains(&said), "{method}: {error}");
+        assert_eq!(added == "0", method == "volume", "{added}");
+        // What was left takes the rows when they are put again.
+        ingest(&mut connection, "shared", &mode, reader(vec![batch(0, 10)])).unwrap();
     }
 }
 

@@ -41,6 +41,17 @@ enum Mode {
     CreateAppend,
 }
 
+/// Whose the table is, should the ingest fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    /// This ingest's, which made it and shares it with nobody.
+    Own,
+    /// Everybody's who appends, although this ingest made it: others may have put rows into it by then.
+    Opened,
+    /// It was there.
+    Found,
+}
+
 /// One ingest.
 pub(crate) struct Ingest<'a> {
     session: &'a Arc<OpenSession>,
@@ -169,25 +180,27 @@ impl<'a> Ingest<'a> {
         format!("{verb}{temporary} TABLE {} {}", self.table, columns.definitions())
     }
 
-    /// Makes sure that there is a table which can take the data; whether it was made for it.
-    fn prepare(&self, columns: &Columns) -> Result<bool> {
+    /// Makes sure that there is a table which can take the data.
+    fn prepare(&self, columns: &Columns) -> Result<Table> {
         match self.mode {
             Mode::Create => {
                 self.tell(self.create("CREATE", columns))?;
-                Ok(true)
+                Ok(Table::Own)
             }
-            Mode::Append => self.check(columns).map(|()| false),
+            Mode::Append => self.check(columns).map(|()| Table::Found),
             Mode::CreateAppend => match self.check(columns) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     match self.tell(self.create("CREATE", columns)) {
                         // Somebody else was faster.
-                        Err(error) if error.kind() == ErrorKind::AlreadyExists => self.check(columns).map(|()| false),
-                        created => created.map(|()| true),
+                        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                            self.check(columns).map(|()| Table::Found)
+                        }
+                        created => created.map(|()| Table::Opened),
                     }
                 }
-                checked => checked.map(|()| false),
+                checked => checked.map(|()| Table::Found),
             },
-            Mode::Replace => Ok(false),
+            Mode::Replace => Ok(Table::Found),
         }
     }
 
@@ -204,7 +217,7 @@ impl<'a> Ingest<'a> {
 
     /// All rows with one statement, after they were staged in a volume.
     fn by_volume(&self, columns: &Columns, mut rows: Rows, volume: String) -> Result<u64> {
-        let created = self.prepare(columns)?;
+        let table = self.prepare(columns)?;
         let mut begun = Begun::new(self.session, self.settings, Purpose::UPDATE, self.cancel)?;
         let plan = stage::Plan {
             volume,
@@ -226,7 +239,7 @@ impl<'a> Ingest<'a> {
             Ok(staged) => staged,
             Err(error) => {
                 begun.fail(&error);
-                return Err(self.undone(error, created, 0));
+                return Err(self.undone(error, table, 0));
             }
         };
         let loaded = begun
@@ -246,7 +259,7 @@ impl<'a> Ingest<'a> {
                 }
                 Ok(count)
             }
-            Err(error) => Err(self.undone(error, created, 0)),
+            Err(error) => Err(self.undone(error, table, 0)),
         }
     }
 
@@ -271,9 +284,9 @@ impl<'a> Ingest<'a> {
     /// A statement for so many rows at a time. To replace a table, they are gathered in one beside it.
     fn by_insert(&self, columns: &Columns, mut rows: Rows) -> Result<u64> {
         let replacing = self.mode == Mode::Replace;
-        let created = if replacing {
+        let table = if replacing {
             self.tell(format!("CREATE TABLE {} {}", self.beside, columns.definitions()))?;
-            true
+            Table::Own
         } else {
             self.prepare(columns)?
         };
@@ -320,7 +333,7 @@ impl<'a> Ingest<'a> {
         }
         match outcome {
             Ok(()) => Ok(done),
-            Err(error) => Err(self.undone(error, created, done)),
+            Err(error) => Err(self.undone(error, table, done)),
         }
     }
 
@@ -362,20 +375,23 @@ impl<'a> Ingest<'a> {
     }
 
     /// Takes a failed ingest back as far as it can be, and says what stands.
-    fn undone(&self, error: Error, created: bool, done: u64) -> Error {
-        if created {
-            return match self.clear(format!("DROP TABLE IF EXISTS {}", self.table)) {
+    fn undone(&self, error: Error, table: Table, done: u64) -> Error {
+        match (table, self.mode, done) {
+            (Table::Own, ..) => match self.clear(format!("DROP TABLE IF EXISTS {}", self.table)) {
                 Ok(()) => stands(error, "the table that was created for the rows was dropped"),
                 Err(_) => stands(
                     error,
                     "the table that was created for the rows may still be there, with some of them or none",
                 ),
-            };
-        }
-        match (self.mode, done) {
-            (Mode::Replace, _) => stands(error, "the table stands as it was"),
-            (_, 0) => stands(error, "no rows were added to the table, unless this says otherwise"),
-            (_, done) => stands(
+            },
+            // No statement drops a table only if nobody else has put rows into it.
+            (Table::Opened, _, 0) => stands(
+                error,
+                "the table that was created for the rows is left, and none of them were added, unless this says otherwise",
+            ),
+            (Table::Found, Mode::Replace, _) => stands(error, "the table stands as it was"),
+            (Table::Found, _, 0) => stands(error, "no rows were added to the table, unless this says otherwise"),
+            (Table::Opened | Table::Found, _, done) => stands(
                 error,
                 &format!("the first {done} rows are in the table, the others are not"),
             ),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use adbc_core::error::{Error, Result, Status};
-use adbc_core::options::{AdbcVersion, InfoCode, OptionDatabase, OptionValue};
+use adbc_core::options::{AdbcVersion, InfoCode, OptionDatabase, OptionStatement, OptionValue};
 use adbc_core::sync::{Connection, Database as _, Driver as _, Optionable, Statement};
 use adbc_driver_manager::{ManagedConnection, ManagedDriver};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator, RecordBatchReader, StringArray};
@@ -44,6 +44,7 @@ enum Seen {
     Rows(RecordBatch),
     Schema(arrow::datatypes::Schema),
     Changed(Option<i64>),
+    Progress(f64, f64),
     Done,
     Failed {
         status: Status,
@@ -82,6 +83,11 @@ fn rows(reader: impl RecordBatchReader) -> Seen {
     Seen::Rows(concat_batches(&schema, &batches).expect("one batch"))
 }
 
+fn progress(statement: &impl Optionable<Option = OptionStatement>) -> Seen {
+    let read = |key| statement.get_option_double(key).expect("a number");
+    Seen::Progress(read(OptionStatement::Progress), read(OptionStatement::MaxProgress))
+}
+
 const QUERIES: &[&str] = &[
     "SELECT 1 AS one, 'a' AS a, CAST(NULL AS STRING) AS nothing, true AS yes, X'00FF' AS bytes, DATE'2026-11-21' AS day",
     "SELECT array(1, 2) AS list, map('k', 1) AS map, struct(1 AS x, 'y' AS y) AS struct, CAST(1.25 AS DECIMAL(9,2)) AS money",
@@ -97,7 +103,7 @@ const QUERIES: &[&str] = &[
 fn walk<C>(connection: &mut C, table: &str) -> Vec<Seen>
 where
     C: Connection,
-    C::StatementType: Statement + Optionable,
+    C::StatementType: Statement + Optionable<Option = OptionStatement>,
 {
     let mut seen = Vec::new();
     for sql in QUERIES {
@@ -105,6 +111,7 @@ where
         seen.push(see(statement.set_sql_query(sql), |()| Seen::Done));
         seen.push(see(statement.execute_schema(), Seen::Schema));
         seen.push(see(statement.execute(), rows));
+        seen.push(progress(&statement));
     }
     for sql in [
         format!("CREATE OR REPLACE TABLE {table} (id BIGINT, name STRING)"),
@@ -115,6 +122,7 @@ where
         let mut statement = connection.new_statement().expect("a statement");
         statement.set_sql_query(&sql).expect("text");
         seen.push(see(statement.execute_update(), Seen::Changed));
+        seen.push(progress(&statement));
     }
 
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3)]));
@@ -163,6 +171,7 @@ where
     assert!(result.partitions.len() > 1, "several chunks");
     seen.push(Seen::Changed(Some(result.rows_affected)));
     seen.push(Seen::Schema(result.schema));
+    seen.push(progress(&statement));
     // The workspace reads the table on several threads, so which rows are in which part differs each time.
     let mut parts = Vec::new();
     for partition in result.partitions.iter().rev() {

@@ -10,7 +10,7 @@ import threading
 import pytest
 from conftest import DEADLINE_S, ENDLESS
 
-from adbc_driver_databricks import databricks_local, dbapi
+from adbc_driver_databricks import StatementOptions, databricks_local, dbapi
 
 
 def cancel_when_it_runs(cursor) -> None:
@@ -48,9 +48,13 @@ def test_options_are_read_while_a_statement_executes(cursor):
         # The execution ends only by the cancel below: a read that waited for it would wait for ever.
         for _ in range(100):
             assert cursor.adbc_statement.get_option("databricks.result.format") == "ARROW_STREAM"
+            assert cursor.adbc_statement.get_option_float(StatementOptions.EXEC_PROGRESS) == 0
         cancel_when_it_runs(cursor)
         with pytest.raises(dbapi.OperationalError, match="CANCELLED"):
             running.result(DEADLINE_S)
+    cursor.execute("SELECT * FROM samples.tpch.nation")
+    assert cursor.adbc_statement.get_option_float(StatementOptions.EXEC_PROGRESS) == 25
+    assert cursor.adbc_statement.get_option_float(StatementOptions.EXEC_MAX_PROGRESS) == 25
 
 
 def test_ctrl_c_during_a_long_query(script):

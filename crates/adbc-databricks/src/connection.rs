@@ -52,7 +52,10 @@ impl Connection {
 
     /// Refuses what the driver cannot do although the key is known.
     pub(crate) fn check(key: &str, value: &OptionValue) -> DriverResult<()> {
-        let Some(spec) = options::find(key) else { return Ok(()) };
+        let refusable = |spec: &&options::Spec| [options::AUTOCOMMIT, options::READ_ONLY].contains(&spec.key);
+        let Some(spec) = options::find(key).filter(refusable) else {
+            return Ok(());
+        };
         let wanted = options::Value::parse(spec, value)?;
         match (spec.key, wanted) {
             (options::AUTOCOMMIT, options::Value::Flag(false)) => Err(Error::not_implemented(
@@ -61,10 +64,6 @@ impl Connection {
             (options::READ_ONLY, options::Value::Flag(true)) => {
                 Err(Error::not_implemented("read-only connections are not supported"))
             }
-            (options::SESSION_ID | options::TRACES_DROPPED, _) => Err(Error::not_implemented(format!(
-                "option '{}' can only be read",
-                spec.key
-            ))),
             _ => Ok(()),
         }
     }

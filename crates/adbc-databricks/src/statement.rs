@@ -1,6 +1,6 @@
 use std::fmt;
 use std::iter;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 
 use adbc_core::PartitionedResult;
 use adbc_core::error::Result;
@@ -11,13 +11,16 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use databricks_wire::Sensitive;
 use databricks_wire::sea::Parameter;
 
-use crate::cancel::{Calling, CancelHandle};
+use crate::cancel::CancelHandle;
 use crate::error::{Error, Result as DriverResult};
+use crate::executions::{Executions, Rows};
 use crate::ingest::Ingest;
 use crate::metadata::{self, Asker};
 use crate::observe::Purpose;
 use crate::options::{self, Settings};
 use crate::parameters;
+use crate::progress::Progress;
+use crate::readings::Readings;
 use crate::results::reader::Concatenated;
 use crate::sea::execute::Submission;
 use crate::sea::partition::Partitioned;
@@ -30,8 +33,8 @@ use crate::sql::{self, Kind};
 /// Executing it again leaves earlier readers alone: each has a server-side result of its own.
 pub struct Statement {
     settings: Settings,
-    /// The same for whoever reads them while `self` is busy.
-    published: Arc<RwLock<Settings>>,
+    /// The same, and the progress, for whoever reads them while `self` is busy.
+    readings: Readings,
     session: Arc<OpenSession>,
     sql: Option<Sensitive<String>>,
     bound: Option<Bound>,
@@ -46,7 +49,7 @@ enum Bound {
 impl Statement {
     pub(crate) fn new(settings: Settings, session: Arc<OpenSession>) -> Self {
         Self {
-            published: Arc::new(RwLock::new(settings.clone())),
+            readings: Readings::new(settings.clone()),
             settings,
             session,
             sql: None,
@@ -70,16 +73,35 @@ impl Statement {
 
     /// What can be read of this statement from any thread, also while it executes.
     pub fn readings(&self) -> Readings {
-        Readings {
-            settings: Arc::clone(&self.published),
-        }
+        self.readings.clone()
     }
 
     fn publish(&self) {
-        self.published
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&self.settings);
+        self.readings.publish(&self.settings);
+    }
+
+    /// Counts from zero. Readers of earlier executions count on where nobody looks.
+    fn begin(&self, progress: Progress) -> Arc<Progress> {
+        let progress = Arc::new(progress);
+        self.readings.follow(&progress);
+        progress
+    }
+
+    /// Counts from zero, for one execution or one per bound row.
+    fn begin_executions(&self) -> Arc<Progress> {
+        self.begin(match self.executes_once() {
+            true => Progress::default(),
+            false => Progress::in_parts(),
+        })
+    }
+
+    /// Whether it is known to be executed once.
+    fn executes_once(&self) -> bool {
+        match &self.bound {
+            None => true,
+            Some(Bound::Batch(batch)) => batch.num_rows() == 1,
+            Some(Bound::Stream(_)) => false,
+        }
     }
 
     fn sql(&self) -> DriverResult<&Sensitive<String>> {
@@ -94,18 +116,9 @@ impl Statement {
     }
 
     /// Prepares to execute once without parameters, or once per bound row.
-    fn executions(&mut self, purpose: Purpose) -> DriverResult<Executions> {
-        let submission = self.submission()?;
-        let (cancel, calling) = self.cancel.series();
-        Ok(Executions {
-            rows: self.take_rows(),
-            settings: self.settings.clone(),
-            session: Arc::clone(&self.session),
-            submission,
-            purpose,
-            cancel,
-            _calling: calling,
-        })
+    fn executions(&mut self, purpose: Purpose, submission: Submission) -> Executions {
+        let rows = self.take_rows();
+        Executions::new(rows, &self.session, &self.settings, submission, purpose, &self.cancel)
     }
 
     /// The parameters of each execution. A bound batch stays bound; a stream can be read once.
@@ -148,6 +161,7 @@ impl Statement {
     }
 
     fn ingest(&mut self, table: &str) -> DriverResult<i64> {
+        let progress = self.begin(Progress::default());
         let data: Box<dyn RecordBatchReader + Send> = match self.bound.take() {
             None => {
                 return Err(Error::invalid_state(
@@ -156,12 +170,15 @@ impl Statement {
             }
             Some(Bound::Batch(batch)) => {
                 self.bound = Some(Bound::Batch(batch.clone()));
+                progress.expect(batch.num_rows() as u64);
                 let schema = batch.schema();
                 Box::new(RecordBatchIterator::new(iter::once(Ok(batch)), schema))
             }
             Some(Bound::Stream(stream)) => stream,
         };
-        Ingest::new(&self.session, &self.settings, &self.cancel, table)?.run(data)
+        let rows = Ingest::new(&self.session, &self.settings, &self.cancel, &progress, table)?.run(data)?;
+        progress.complete();
+        Ok(rows)
     }
 
     fn run(&mut self) -> DriverResult<(Reader, Option<i64>)> {
@@ -171,8 +188,9 @@ impl Statement {
             let rows = self.ingest(&table)?;
             return Ok((replay(Arc::new(Schema::empty()), Vec::new()), Some(rows)));
         }
+        let progress = self.begin_executions();
+        let submission = self.submission()?.reporting_to(&progress);
         if self.bound.is_none() {
-            let submission = self.submission()?;
             let answer = query(&self.session, &self.settings, submission, Purpose::QUERY, &cancel)?;
             return Ok(match answer {
                 Answer::Rows(reader) => {
@@ -183,11 +201,15 @@ impl Statement {
                     schema,
                     batches,
                     changed,
-                } => (replay(schema, batches), Some(changed)),
+                } => {
+                    progress.add_changed(changed);
+                    progress.complete();
+                    (replay(schema, batches), Some(changed))
+                }
             });
         }
-        let only_one = matches!(&self.bound, Some(Bound::Batch(batch)) if batch.num_rows() == 1);
-        let mut executions = self.executions(Purpose::QUERY)?;
+        let only_one = self.executes_once();
+        let mut executions = self.executions(Purpose::QUERY, submission);
         match executions.next().transpose()?.map(Outcome::answer).transpose()? {
             None => Ok((replay(Arc::new(Schema::empty()), Vec::new()), Some(0))),
             Some(Answer::Rows(first)) => {
@@ -201,6 +223,7 @@ impl Statement {
                 mut batches,
                 mut changed,
             }) => {
+                progress.add_changed(changed);
                 for outcome in executions {
                     match outcome?.answer()? {
                         Answer::Changed {
@@ -208,6 +231,7 @@ impl Statement {
                             changed: also,
                             ..
                         } => {
+                            progress.add_changed(also);
                             batches.extend(more);
                             changed = changed.saturating_add(also);
                         }
@@ -276,6 +300,7 @@ impl Statement {
                 "bulk ingest has no result that could be read in parts",
             ));
         }
+        let progress = self.begin(Progress::default());
         let submission = self.submission()?.behind_links();
         let text = self.sql()?.expose();
         let whole = sql::kind(text) != Kind::Query || sql::is_sorted(text);
@@ -294,7 +319,11 @@ impl Statement {
             });
         };
         let submission = submission.with_parameters(parameters);
-        perform(&self.session, &self.settings, submission, Purpose::QUERY, &cancel)?.partitions(whole)
+        let result = perform(&self.session, &self.settings, submission, Purpose::QUERY, &cancel)?.partitions(whole)?;
+        // The server has them all, and none of them comes by way of this statement.
+        progress.add_changed(result.rows.unwrap_or_default());
+        progress.complete();
+        Ok(result)
     }
 
     fn update(&mut self) -> DriverResult<Option<i64>> {
@@ -304,8 +333,11 @@ impl Statement {
             return self.ingest(&table).map(Some);
         }
         let mut total: Option<i64> = None;
-        for outcome in self.executions(Purpose::UPDATE)? {
+        let progress = self.begin_executions();
+        let submission = self.submission()?.reporting_to(&progress);
+        for outcome in self.executions(Purpose::UPDATE, submission) {
             if let Some(rows) = outcome?.affected_rows()? {
+                progress.add_changed(rows);
                 total = Some(total.unwrap_or(0).saturating_add(rows));
             }
         }
@@ -318,34 +350,6 @@ type Reader = Box<dyn RecordBatchReader + Send>;
 /// A result that was read already.
 fn replay(schema: SchemaRef, batches: Vec<RecordBatch>) -> Reader {
     Box::new(RecordBatchIterator::new(batches.into_iter().map(Ok), schema))
-}
-
-type Rows = Box<dyn Iterator<Item = DriverResult<Vec<Parameter>>> + Send>;
-
-/// The executions of a statement, each made when it is asked for. Owns what it needs, as readers do.
-struct Executions {
-    rows: Rows,
-    settings: Settings,
-    session: Arc<OpenSession>,
-    submission: Submission,
-    purpose: Purpose,
-    cancel: CancelHandle,
-    /// A cancel between two executions is for the next one.
-    _calling: Calling,
-}
-
-impl Iterator for Executions {
-    type Item = DriverResult<Outcome>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = self.rows.next()?;
-        Some(row.and_then(|parameters| {
-            // What is known to be unwanted is not submitted at all.
-            self.cancel.check()?;
-            let submission = self.submission.clone().with_parameters(parameters);
-            perform(&self.session, &self.settings, submission, self.purpose, &self.cancel)
-        }))
-    }
 }
 
 impl adbc_core::sync::Statement for Statement {
@@ -465,19 +469,19 @@ impl Optionable for Statement {
     }
 
     fn get_option_string(&self, key: OptionStatement) -> Result<String> {
-        Ok(self.settings.read_text(key.as_ref())?)
+        self.readings.text(key.as_ref())
     }
 
     fn get_option_bytes(&self, key: OptionStatement) -> Result<Vec<u8>> {
-        Ok(self.settings.read_text(key.as_ref())?.into_bytes())
+        Ok(self.readings.text(key.as_ref())?.into_bytes())
     }
 
     fn get_option_int(&self, key: OptionStatement) -> Result<i64> {
-        Ok(self.settings.read_integer(key.as_ref())?)
+        self.readings.integer(key.as_ref())
     }
 
     fn get_option_double(&self, key: OptionStatement) -> Result<f64> {
-        Ok(self.settings.read_double(key.as_ref())?)
+        self.readings.double(key.as_ref())
     }
 }
 
@@ -488,41 +492,5 @@ impl fmt::Debug for Statement {
             .field("settings", &self.settings)
             .field("sql", &self.sql)
             .finish_non_exhaustive()
-    }
-}
-
-/// What can be read of a statement from any thread, also while it executes.
-#[derive(Clone, Debug)]
-pub struct Readings {
-    settings: Arc<RwLock<Settings>>,
-}
-
-impl Readings {
-    /// An option's value as text.
-    ///
-    /// # Errors
-    /// `NOT_FOUND` when there is no such option, or it has no value.
-    pub fn text(&self, key: &str) -> Result<String> {
-        Ok(self.read().read_text(key)?)
-    }
-
-    /// An option's value as a whole number.
-    ///
-    /// # Errors
-    /// As [`Readings::text`], and when it is no whole number.
-    pub fn integer(&self, key: &str) -> Result<i64> {
-        Ok(self.read().read_integer(key)?)
-    }
-
-    /// An option's value as a number.
-    ///
-    /// # Errors
-    /// As [`Readings::text`], and when it is no number.
-    pub fn double(&self, key: &str) -> Result<f64> {
-        Ok(self.read().read_double(key)?)
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, Settings> {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

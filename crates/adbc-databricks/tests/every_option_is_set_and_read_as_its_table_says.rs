@@ -13,13 +13,11 @@ const TRACE_PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331
 
 /// What an open connection carries out, or refuses although it knows the key, rather than remembers. The tests below this table and
 /// those of sessions are about them.
-const CARRIED_OUT: [&str; 6] = [
+const CARRIED_OUT: [&str; 4] = [
     "adbc.connection.catalog",
     "adbc.connection.db_schema",
     "adbc.connection.autocommit",
     "adbc.connection.readonly",
-    "databricks.session_id",
-    "databricks.traces.dropped",
 ];
 
 /// A good value as text, how it reads back, and in its natural type.
@@ -110,6 +108,12 @@ where
         return;
     }
     if scope == Scope::Connection && CARRIED_OUT.contains(&spec.key) {
+        return;
+    }
+    if spec.is_read_only() {
+        let error = object.set_option(spec.key.into(), good(spec).2).unwrap_err();
+        assert_eq!(error.status, Status::NotImplemented, "{}: {}", spec.key, error.message);
+        assert!(error.message.contains("can only be read"), "{}", error.message);
         return;
     }
     let (text, back, natural) = good(spec);

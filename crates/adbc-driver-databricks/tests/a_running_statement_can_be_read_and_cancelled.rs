@@ -20,15 +20,16 @@ fn by_another_thread() {
     let mut caller = Caller::new();
     let mut statement = caller.statement("wait");
     let same = Same(&raw mut statement);
-    let (read, integer, cancel) = (
+    let (read, integer, double, cancel) = (
         caller.table.StatementGetOption.expect("there"),
         caller.table.StatementGetOptionInt.expect("there"),
+        caller.table.StatementGetOptionDouble.expect("there"),
         caller.table.StatementCancel.expect("there"),
     );
     let other = thread::spawn(move || {
         let same = same;
         let key = CString::new("text").expect("text");
-        let (mut error, mut buffer, mut number) = (error(), [0_u8; 16], 0_i64);
+        let (mut error, mut buffer, mut number, mut fraction) = (error(), [0_u8; 16], 0_i64, 0.0);
         let mut length = buffer.len();
         // The execution ends only by the cancel below: whatever waited for it would wait for ever.
         // SAFETY: a statement of this driver that lives until this thread has been joined.
@@ -46,6 +47,12 @@ fn by_another_thread() {
                 integer(same.0, key.as_ptr(), &raw mut number, &raw mut error),
                 ADBC_STATUS_OK
             );
+            // How far it is, for one.
+            assert_eq!(
+                double(same.0, key.as_ptr(), &raw mut fraction, &raw mut error),
+                ADBC_STATUS_OK
+            );
+            assert_eq!((number, fraction), (7, 0.5));
             assert_eq!(cancel(same.0, &raw mut error), ADBC_STATUS_OK);
         }
     });

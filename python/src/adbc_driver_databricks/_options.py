@@ -590,6 +590,14 @@ class StatementOptions(_Option):
     CLOUDFETCH_MAX_STRAGGLERS_PER_QUERY = "databricks.cloudfetch.max_stragglers_per_query"
     """How many second tries the chunks of one result have at most. Default: `10`."""
 
+    EXEC_PROGRESS = "adbc.statement.exec.progress"
+    """How far the last execution is, in rows: those of its result that have arrived here (read or
+    not), those that it changed, or those that it put into a table. Can only be read, from any
+    thread, also while the statement executes."""
+
+    EXEC_MAX_PROGRESS = "adbc.statement.exec.max_progress"
+    """How many rows that will be; 0 while it is not known. Can only be read, as the progress."""
+
     BIND_BY_NAME = "adbc.statement.bind_by_name"
     """Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
     Default: `false`."""

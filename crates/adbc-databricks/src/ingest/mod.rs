@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::{self, Asker, quoted};
 use crate::observe::Purpose;
 use crate::options::{self, Settings};
+use crate::progress::Progress;
 use crate::sea::execute::Submission;
 use crate::sea::session::OpenSession;
 use crate::sea::statement::{Begun, clear_away, perform};
@@ -57,6 +58,8 @@ pub(crate) struct Ingest<'a> {
     session: &'a Arc<OpenSession>,
     settings: &'a Settings,
     cancel: &'a CancelHandle,
+    /// Counts the rows that were sent.
+    progress: &'a Progress,
     /// The table's name, quoted.
     table: String,
     /// A name beside the table's that nobody else uses, quoted.
@@ -74,6 +77,7 @@ impl<'a> Ingest<'a> {
         session: &'a Arc<OpenSession>,
         settings: &'a Settings,
         cancel: &'a CancelHandle,
+        progress: &'a Progress,
         table: &str,
     ) -> Result<Self> {
         let part = |key| settings.text(key).filter(|name| !name.is_empty());
@@ -107,6 +111,7 @@ impl<'a> Ingest<'a> {
             session,
             settings,
             cancel,
+            progress,
             table: named(table),
             beside: named(&format!("{table}__adbc_ingest_{}", uuid::Uuid::new_v4().simple())),
             mode: match settings.text(options::INGEST_MODE).as_deref() {
@@ -231,6 +236,7 @@ impl<'a> Ingest<'a> {
             while let Some(batch) = rows.next()? {
                 stage.push(&columns.fit(&batch)?)?;
                 count += batch.num_rows() as u64;
+                self.progress.add(batch.num_rows() as u64);
             }
             stage.finish()?;
             Ok((stage, count))
@@ -296,6 +302,7 @@ impl<'a> Ingest<'a> {
         let mut insert = |values: &Values| {
             self.insert(into, columns, values)?;
             done += values.rows;
+            self.progress.add(values.rows);
             Ok::<_, Error>(())
         };
         let outcome = loop {

@@ -65,6 +65,11 @@ impl Spec {
         matches!(self.kind, Kind::Secret)
     }
 
+    /// Whether it can only be read: the driver knows the value.
+    pub fn is_read_only(&self) -> bool {
+        [SESSION_ID, TRACES_DROPPED, PROGRESS, MAX_PROGRESS].contains(&self.key)
+    }
+
     fn answers_to(&self, key: &str) -> bool {
         self.key == key || self.aliases.contains(&key)
     }
@@ -389,6 +394,11 @@ options! {
     /// neither is allowed: otherwise whoever writes the SQL text would read and write this machine's files. Cannot be set by a URI.
     ALLOWED_LOCAL_PATHS = "databricks.volume.allowed_local_paths" | "staging_allowed_local_path"
         | "VolumeOperationAllowedLocalPaths", CONNECTION, Kind::Text;
+    /// How far the last execution is, in rows: those of its result that have arrived here (read or not), those that it changed,
+    /// or those that it put into a table. Can only be read, from any thread, also while the statement executes.
+    PROGRESS = "adbc.statement.exec.progress", STATEMENT, Kind::Told;
+    /// How many rows that will be; 0 while it is not known. Can only be read, as the progress.
+    MAX_PROGRESS = "adbc.statement.exec.max_progress", STATEMENT, Kind::Told;
     /// Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
     BIND_BY_NAME = "adbc.statement.bind_by_name", STATEMENT, Kind::Flag, default "false";
     /// The table that bound rows are put into by executing. Setting it takes the SQL text away, and the other way round.

@@ -54,11 +54,17 @@ impl Settings {
     /// Finds the option that `key` names and can be set here.
     ///
     /// # Errors
-    /// `NotImplemented` for a key that this object does not have.
+    /// `NotImplemented` for a key that this object does not have, and one that can only be read.
     pub(crate) fn settable(&self, key: &str) -> Result<&'static Spec> {
-        find(key)
+        let spec = find(key)
             .filter(|spec| spec.scopes.contains(&self.scope))
-            .ok_or_else(|| Error::not_implemented(format!("option '{key}' cannot be set on a {}", self.scope.noun())))
+            .ok_or_else(|| {
+                Error::not_implemented(format!("option '{key}' cannot be set on a {}", self.scope.noun()))
+            })?;
+        match spec.is_read_only() {
+            true => Err(Error::not_implemented(format!("option '{key}' can only be read"))),
+            false => Ok(spec),
+        }
     }
 
     /// Sets an option.

@@ -38,6 +38,8 @@ pub enum Kind {
     },
     /// A length of time in seconds, with fractions.
     Seconds,
+    /// A number that the driver tells. Nobody can set it.
+    Told,
     /// A W3C `traceparent`.
     TraceParent,
     /// Query tags: `key:value,key:value`, with a backslash before a `,` or `:` that belongs to the text.
@@ -82,6 +84,7 @@ impl Value {
                 Self::Number(number(value).filter(|number| bounds.contains(number))?)
             }
             Kind::Seconds => Self::Seconds(Duration::try_from_secs_f64(number(value)?).ok()?),
+            Kind::Told => return None,
             Kind::Choice(words) => {
                 let given = text(value)?;
                 Self::Text((*words.iter().find(|word| word.eq_ignore_ascii_case(&given))?).to_owned())
@@ -189,6 +192,7 @@ impl fmt::Display for Kind {
             Kind::Integer { min, max } => write!(f, "a whole number from {min} to {max}"),
             Kind::Number { min, max } => write!(f, "a number from {min} to {max}"),
             Kind::Seconds => f.write_str("a number of seconds, 0 or more"),
+            Kind::Told => f.write_str("a number"),
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
         }
     }

@@ -12,10 +12,8 @@ use databricks_telemetry::{operations, tags};
 use databricks_wire::sea::{self, Compression, Manifest, ResultData};
 use reqwest::Method;
 
-use super::batches::Feed;
 use super::budget::Budget;
 use super::decode::{self, IpcStream};
-
 use super::shape::Shape;
 use super::{Chunk, Promise, Sink, announced_bytes, json};
 use crate::error::{Error, Result};
@@ -54,7 +52,7 @@ impl Inline {
     ///
     /// # Errors
     /// The attachment or the rows cannot be decoded.
-    pub(super) fn decode_single(&self, data: &ResultData) -> Result<Option<(SchemaRef, Feed)>> {
+    pub(super) fn decode_single(&self, data: &ResultData) -> Result<Option<(SchemaRef, Chunk)>> {
         let first = self.promise.first;
         if next_index(data, first, self.promise).is_some() {
             return Ok(None);
@@ -68,7 +66,7 @@ impl Inline {
             // There is nothing that it could leave too little memory for.
             reservation: None,
         };
-        Ok(Some((shape.schema(), Feed::ready(vec![chunk]))))
+        Ok(Some((shape.schema(), chunk)))
     }
 
     /// The shape of a result without rows: the Arrow schema where the server sends one, else what the SQL types say.

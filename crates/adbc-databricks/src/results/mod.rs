@@ -30,6 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 use crate::options::{self, Settings};
+use crate::progress::Progress;
 use crate::sea::run::Run;
 use batches::{Batches, Feed};
 use budget::Reservation;
@@ -76,6 +77,12 @@ pub(crate) struct Chunk {
     pub(crate) index: u64,
     pub(crate) batches: Vec<RecordBatch>,
     pub(crate) reservation: Option<Reservation>,
+}
+
+impl Chunk {
+    fn rows(&self) -> u64 {
+        self.batches.iter().map(|batch| batch.num_rows() as u64).sum()
+    }
 }
 
 /// What a fetching task sends to the reader, in order. A channel that ends without [`Message::End`] lost something.
@@ -161,6 +168,9 @@ pub(crate) async fn open(
         first,
         ..Promise::of(&manifest)
     };
+    if let (Some(progress), Some(rows)) = (run.progress(), promise.rows) {
+        progress.expect(rows);
+    }
     let parent = root.parent_handle();
     if !has_data(&data) && promise.chunks.is_some_and(|chunks| chunks > 0) {
         data = inline::fetch_chunk(&run, first, &parent).await?;
@@ -204,8 +214,12 @@ pub(crate) async fn open(
         .await?
     } else if !has_data(&data) {
         (inline.empty_shape()?.schema(), Feed::ended())
-    } else if let Some(ready) = inline.decode_single(&data)? {
-        ready
+    } else if let Some((schema, chunk)) = inline.decode_single(&data)? {
+        if let Some(progress) = run.progress() {
+            progress.add(chunk.rows());
+            progress.end_of_result();
+        }
+        (schema, Feed::ready(vec![chunk]))
     } else {
         live(&run, |sink| inline.fetch(data, limits.memory_budget_bytes, sink)).await?
     };
@@ -247,6 +261,7 @@ fn announced_bytes(manifest: &Manifest, index: u64) -> Option<u64> {
 #[derive(Clone)]
 pub(crate) struct Sink {
     chunks: mpsc::Sender<Message>,
+    progress: Option<Arc<Progress>>,
     schema: Arc<Mutex<Option<oneshot::Sender<Result<SchemaRef>>>>>,
 }
 
@@ -261,12 +276,20 @@ impl Sink {
     /// # Errors
     /// `Cancelled` when the reader is gone.
     pub(crate) fn send(&self, chunk: Chunk) -> Result<()> {
+        if let Some(progress) = &self.progress {
+            progress.add(chunk.rows());
+        }
         self.chunks.send(Message::Chunk(chunk)).map_err(|_| Error::cancelled())
     }
 
     fn finish(self, outcome: Result<()>) {
         let last = match outcome {
-            Ok(()) => Message::End,
+            Ok(()) => {
+                if let Some(progress) = &self.progress {
+                    progress.end_of_result();
+                }
+                Message::End
+            }
             Err(error) => {
                 self.answer(Err(error.clone()));
                 Message::Failed(error)
@@ -294,6 +317,7 @@ where
     let (schema, announced) = oneshot::channel();
     let sink = Sink {
         chunks,
+        progress: run.progress().cloned(),
         schema: Arc::new(Mutex::new(Some(schema))),
     };
     let work = start(sink.clone());

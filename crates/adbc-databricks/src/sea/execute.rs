@@ -18,6 +18,7 @@ use crate::error::{self, Error, ErrorKind, Result};
 use crate::http::Call;
 use crate::observe;
 use crate::options::{self, Settings};
+use crate::progress::Progress;
 
 const FIRST_POLL_AFTER: Duration = Duration::from_millis(25);
 const POLL_GROWTH: f64 = 1.5;
@@ -33,6 +34,7 @@ pub(crate) struct Submission {
     wait_timeout: Option<String>,
     timeout: Option<Duration>,
     poll_interval_max: Duration,
+    progress: Option<Arc<Progress>>,
 }
 
 /// The form in which the result of a statement is asked for.
@@ -81,6 +83,7 @@ impl Submission {
             wait_timeout: settings.text(options::WAIT_TIMEOUT).filter(|wait| wait == "0s"),
             timeout: (!timeout.is_zero()).then_some(timeout),
             poll_interval_max: settings.millis(options::POLL_INTERVAL_MAX_MS),
+            progress: None,
         }
     }
 
@@ -109,6 +112,18 @@ impl Submission {
 
     pub(crate) fn with_parameters(self, parameters: Vec<Parameter>) -> Self {
         Self { parameters, ..self }
+    }
+
+    /// For a statement of the caller's, who may want to know how far it is.
+    pub(crate) fn reporting_to(self, progress: &Arc<Progress>) -> Self {
+        Self {
+            progress: Some(Arc::clone(progress)),
+            ..self
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
+        self.progress.clone()
     }
 
     fn request(&self, run: &Run, disposition: Disposition) -> ExecuteStatementRequest {

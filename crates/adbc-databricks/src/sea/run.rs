@@ -19,6 +19,7 @@ use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Call, Client};
 use crate::observe;
+use crate::progress::Progress;
 use databricks_telemetry::ErrorCategory;
 
 /// How long the driver tries to tell the server of a cancel or a close that nobody waits for.
@@ -51,6 +52,8 @@ pub(crate) struct Run {
     /// Whether the server has nothing to close or to cancel: it closed the statement when it delivered the result, or others still
     /// read the result.
     left_alone: AtomicBool,
+    /// Where the rows that arrive are counted, if anybody asks for them.
+    progress: OnceLock<Arc<Progress>>,
     /// Requests made again on behalf of this statement.
     pub(crate) retries: AtomicU32,
     /// The span of the execution, or the caller's.
@@ -75,6 +78,7 @@ impl Run {
             told: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             left_alone: AtomicBool::new(false),
+            progress: OnceLock::new(),
             retries: AtomicU32::new(0),
             trace,
         })
@@ -125,6 +129,17 @@ impl Run {
     /// The session in which it runs, if that is another than it began in.
     pub(crate) fn moved_to(&self) -> Option<Id> {
         self.moved_to.get().copied()
+    }
+
+    /// Counts the rows of its result as they arrive.
+    pub(crate) fn report_to(&self, progress: Arc<Progress>) {
+        // A run has one result.
+        let _ = self.progress.set(progress);
+    }
+
+    /// Where the rows that arrive are counted.
+    pub(crate) fn progress(&self) -> Option<&Arc<Progress>> {
+        self.progress.get()
     }
 
     /// Whatever becomes of this run, the server is told of no cancel and no close from now on.

@@ -18,6 +18,7 @@ use crate::cancel::CancelHandle;
 use crate::error::{Error, Result};
 use crate::observe::{self, Purpose};
 use crate::options::{self, Settings};
+use crate::progress::Progress;
 use crate::results::reader::ResultReader;
 use crate::results::{self, FetchLimits};
 use crate::runtime;
@@ -28,6 +29,8 @@ pub(crate) struct Outcome {
     pub(super) run: Arc<Run>,
     pub(super) answer: StatementResponse,
     pub(super) limits: FetchLimits,
+    /// Where its rows are counted, if anybody asks for them.
+    progress: Option<Arc<Progress>>,
     open: Arc<OpenSession>,
     /// The directories that files may be transferred from and to.
     allowed_paths: Option<String>,
@@ -139,6 +142,7 @@ impl Begun {
             allowed_paths,
         } = self;
         root.set_text(tags::DB_STATEMENT, || submission.sql().to_owned());
+        let progress = submission.progress();
         let before = root.elapsed();
         match execute(&run, submission, &root.parent_handle()).await {
             Ok(answer) => {
@@ -148,6 +152,7 @@ impl Begun {
                     run,
                     answer,
                     limits,
+                    progress,
                     open,
                     allowed_paths,
                 })
@@ -229,14 +234,20 @@ impl Outcome {
     }
 
     async fn opened(self) -> Result<ResultReader> {
+        let tells_changes = self.counts().tell_changes();
         let Self {
             mut root,
             run,
             answer,
             limits,
+            progress,
             open,
             allowed_paths: _,
         } = self;
+        // What counts of a change is how many rows it says, not the one that says so.
+        if let Some(progress) = progress.filter(|_| !tells_changes) {
+            run.report_to(progress);
+        }
         let opened = tokio::select! {
             opened = results::open(Arc::clone(&run), answer, 0, limits, &mut root) => opened,
             error = run.stop_requested() => Err(error),
@@ -331,16 +342,21 @@ struct Counts {
     is_brief: bool,
 }
 
+impl Counts {
+    /// Whether the result is nothing but these numbers.
+    fn tell_changes(&self) -> bool {
+        self.is_brief && (self.told.is_some() || self.place.is_some())
+    }
+}
+
 impl Answer {
     fn read(counts: Counts, reader: ResultReader) -> Result<Self> {
+        let is_change = counts.tell_changes();
         let Counts {
-            transfer,
-            told,
-            place,
-            is_brief,
+            transfer, told, place, ..
         } = counts;
         let reader = transferred(transfer, reader)?;
-        if !is_brief || (told.is_none() && place.is_none()) {
+        if !is_change {
             return Ok(Self::Rows(reader));
         }
         let schema = reader.schema();

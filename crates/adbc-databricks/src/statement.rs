@@ -38,6 +38,8 @@ pub struct Statement {
     session: Arc<OpenSession>,
     sql: Option<Sensitive<String>>,
     bound: Option<Bound>,
+    /// With [`options::INCREMENTAL`], after all partitions of an execution were given: the empty set that says so.
+    no_more: Option<Partitioned>,
     cancel: CancelHandle,
 }
 
@@ -54,6 +56,7 @@ impl Statement {
             session,
             sql: None,
             bound: None,
+            no_more: None,
             cancel: CancelHandle::default(),
         }
     }
@@ -80,15 +83,16 @@ impl Statement {
         self.readings.publish(&self.settings);
     }
 
-    /// Counts from zero. Readers of earlier executions count on where nobody looks.
-    fn begin(&self, progress: Progress) -> Arc<Progress> {
+    /// Begins anew, counting from zero. Readers of earlier executions count on where nobody looks.
+    fn begin(&mut self, progress: Progress) -> Arc<Progress> {
+        self.no_more = None;
         let progress = Arc::new(progress);
         self.readings.follow(&progress);
         progress
     }
 
     /// Counts from zero, for one execution or one per bound row.
-    fn begin_executions(&self) -> Arc<Progress> {
+    fn begin_executions(&mut self) -> Arc<Progress> {
         self.begin(match self.executes_once() {
             true => Progress::default(),
             false => Progress::in_parts(),
@@ -293,6 +297,9 @@ impl Statement {
     }
 
     fn partitions(&mut self) -> DriverResult<Partitioned> {
+        if let Some(end) = self.no_more.take() {
+            return Ok(end);
+        }
         let cancel = self.cancel.clone();
         let _calling = cancel.call();
         if self.ingest_target().is_some() {
@@ -323,6 +330,14 @@ impl Statement {
         // The server has them all, and none of them comes by way of this statement.
         progress.add_changed(result.rows.unwrap_or_default());
         progress.complete();
+        let is_incremental = self.settings.flag(options::INCREMENTAL).unwrap_or_default();
+        if is_incremental && !result.descriptors.is_empty() {
+            self.no_more = Some(Partitioned {
+                schema: Arc::clone(&result.schema),
+                descriptors: Vec::new(),
+                rows: result.rows,
+            });
+        }
         Ok(result)
     }
 
@@ -355,11 +370,13 @@ fn replay(schema: SchemaRef, batches: Vec<RecordBatch>) -> Reader {
 impl adbc_core::sync::Statement for Statement {
     fn bind(&mut self, batch: RecordBatch) -> Result<()> {
         self.bound = Some(Bound::Batch(batch));
+        self.no_more = None;
         Ok(())
     }
 
     fn bind_stream(&mut self, reader: Box<dyn RecordBatchReader + Send>) -> Result<()> {
         self.bound = Some(Bound::Stream(reader));
+        self.no_more = None;
         Ok(())
     }
 
@@ -404,6 +421,10 @@ impl adbc_core::sync::Statement for Statement {
     /// own is one partition, since partitions have no order; so is every statement that is no query. The result always comes
     /// behind links, whatever `databricks.result.disposition` says.
     ///
+    /// With `adbc.statement.exec.incremental` the next call returns no partitions, which says that there are no more of this
+    /// execution, and the call after that executes again. So does the next call when anything was set or bound, or the statement
+    /// executed otherwise, in between.
+    ///
     /// The statement is never closed: the server keeps the result for one hour after the statement succeeded.
     ///
     /// # Errors
@@ -442,6 +463,7 @@ impl adbc_core::sync::Statement for Statement {
     fn set_sql_query(&mut self, query: impl AsRef<str>) -> Result<()> {
         self.sql = Some(Sensitive::new(query.as_ref().to_owned()));
         self.bound = None;
+        self.no_more = None;
         self.settings.unset(options::INGEST_TABLE);
         self.publish();
         Ok(())
@@ -465,6 +487,8 @@ impl Optionable for Statement {
         if self.ingest_target().is_some() && key == OptionStatement::TargetTable {
             self.sql = None;
         }
+        // Whatever is executed next may be executed otherwise.
+        self.no_more = None;
         Ok(())
     }
 

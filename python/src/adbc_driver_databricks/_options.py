@@ -598,6 +598,11 @@ class StatementOptions(_Option):
     EXEC_MAX_PROGRESS = "adbc.statement.exec.max_progress"
     """How many rows that will be; 0 while it is not known. Can only be read, as the progress."""
 
+    EXEC_INCREMENTAL = "adbc.statement.exec.incremental"
+    """Whether executing in partitions may be asked again for more of them, until an empty set
+    says that there are no more. The server tells all of them at once, so the second time says
+    so; the time after that executes again. Default: `false`."""
+
     BIND_BY_NAME = "adbc.statement.bind_by_name"
     """Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
     Default: `false`."""

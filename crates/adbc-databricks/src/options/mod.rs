@@ -399,6 +399,9 @@ options! {
     PROGRESS = "adbc.statement.exec.progress", STATEMENT, Kind::Told;
     /// How many rows that will be; 0 while it is not known. Can only be read, as the progress.
     MAX_PROGRESS = "adbc.statement.exec.max_progress", STATEMENT, Kind::Told;
+    /// Whether executing in partitions may be asked again for more of them, until an empty set says that there are no more. The
+    /// server tells all of them at once, so the second time says so; the time after that executes again.
+    INCREMENTAL = "adbc.statement.exec.incremental", STATEMENT, Kind::Flag, default "false";
     /// Whether bound columns are named parameters (`:name`) rather than positional ones (`?`).
     BIND_BY_NAME = "adbc.statement.bind_by_name", STATEMENT, Kind::Flag, default "false";
     /// The table that bound rows are put into by executing. Setting it takes the SQL text away, and the other way round.

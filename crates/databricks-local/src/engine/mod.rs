@@ -15,6 +15,7 @@
 //! parameters, the types and names of results, ANSI arithmetic, and the error classes of a workspace. What stays different is listed
 //! in `docs/dialect.md`.
 
+mod analyze;
 mod ansi;
 pub(crate) mod catalog;
 mod constraint;

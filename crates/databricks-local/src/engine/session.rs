@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::stack::OnLargeStack;
 use super::statement::{self, Command, Transfer};
 use super::types::column_infos;
-use super::{copy_into, ddl, dml, merge, metadata};
+use super::{analyze, copy_into, ddl, dml, merge, metadata};
 
 /// A session: its place among the names, its confs. Statements of one session may run at the same time.
 pub struct EngineSession {
@@ -136,6 +136,7 @@ impl EngineSession {
     ) -> Result<Execution, SqlError> {
         let context = Context::new(&self.engine, settings);
         match statement::parse(sql)? {
+            Command::Analyze(statement) => Box::pin(analyze::analyze(&context, statement)).await,
             Command::CopyInto(copy) => Box::pin(copy_into::copy_into(&context, copy)).await,
             Command::Volume(statement) => copy_into::volume(&context, statement),
             Command::SetNullable {
@@ -149,6 +150,11 @@ impl EngineSession {
                 comment,
             } => ddl::create_schema(&context, &name, if_not_exists, &comment),
             Command::DescribeQuery(tokens) => Box::pin(metadata::describe_query(&context, tokens, parameters)).await,
+            Command::DescribeColumn {
+                table,
+                column,
+                extended,
+            } => analyze::describe_column(&context, &table, &column, extended).await,
             Command::DescribeTable { name, extended } => metadata::describe_table(&context, &name, extended).await,
             Command::Reset(name) => {
                 self.change(|settings| {

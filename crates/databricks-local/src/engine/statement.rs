@@ -5,15 +5,18 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Tok
 use super::dialect::LocalDialect;
 use super::error::{Class, SqlError};
 
+mod analyze;
 mod files;
 mod show;
 
+pub(crate) use analyze::{Analyze, AnalyzedColumns};
 pub(crate) use files::{CopyInto, Transfer, VolumeStatement};
 pub(crate) use show::{Scope, Show};
 
 /// A statement.
 #[derive(Debug)]
 pub(crate) enum Command {
+    Analyze(Analyze),
     CopyInto(CopyInto),
     CreateSchema {
         name: Vec<String>,
@@ -21,6 +24,11 @@ pub(crate) enum Command {
         comment: String,
     },
     DescribeQuery(Vec<TokenWithSpan>),
+    DescribeColumn {
+        table: Vec<String>,
+        column: String,
+        extended: bool,
+    },
     DescribeTable {
         name: Vec<String>,
         extended: bool,
@@ -76,13 +84,14 @@ pub(crate) fn parse(sql: &str) -> Result<Command, SqlError> {
         "RESET" => cursor.reset(),
         "DESCRIBE" | "DESC" => cursor.describe(),
         "COPY" => cursor.copy(),
+        "ANALYZE" if word.quote_style.is_none() => cursor.analyze(),
         "PUT" | "GET" | "REMOVE" if cursor.string_is_next() => cursor.transfer(&head),
         "CREATE" if cursor.keyword("VOLUME") => cursor.create_volume(),
         "DROP" if cursor.keyword("VOLUME") => cursor.drop_volume(),
         "ALTER" if cursor.keyword("TABLE") => cursor.alter_table(),
-        "ALTER" | "ANALYZE" | "BEGIN" | "CACHE" | "CALL" | "COMMENT" | "COMMIT" | "DECLARE" | "GRANT" | "LIST"
-        | "MSCK" | "OPTIMIZE" | "REFRESH" | "REORG" | "REPAIR" | "RESTORE" | "REVOKE" | "ROLLBACK" | "SYNC"
-        | "UNCACHE" | "UNDROP" | "VACUUM"
+        "ALTER" | "BEGIN" | "CACHE" | "CALL" | "COMMENT" | "COMMIT" | "DECLARE" | "GRANT" | "LIST" | "MSCK"
+        | "OPTIMIZE" | "REFRESH" | "REORG" | "REPAIR" | "RESTORE" | "REVOKE" | "ROLLBACK" | "SYNC" | "UNCACHE"
+        | "UNDROP" | "VACUUM"
             if word.quote_style.is_none() =>
         {
             Err(SqlError::new(
@@ -403,6 +412,14 @@ impl Cursor<'_> {
         self.keyword("TABLE");
         let extended = self.keyword("EXTENDED") || self.keyword("FORMATTED");
         let name = self.dotted(3)?;
+        if matches!(self.peek(), Some(Token::Word(_))) {
+            let column = self.name()?;
+            return self.end(Command::DescribeColumn {
+                table: name,
+                column,
+                extended,
+            });
+        }
         self.end(Command::DescribeTable { name, extended })
     }
 }

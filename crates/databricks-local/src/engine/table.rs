@@ -19,6 +19,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::analyze::ColumnStatistics;
 use super::error::{Class, SqlError, quoted};
 use super::interval::cast_to_wire;
 
@@ -32,6 +33,8 @@ pub(crate) struct StoredTable {
     writing: Mutex<()>,
     /// The files whose rows `COPY INTO` put here, and what they were then.
     loaded: RwLock<HashMap<PathBuf, Stamp>>,
+    /// What `ANALYZE TABLE` found, by the columns' names in lower case.
+    statistics: RwLock<HashMap<String, ColumnStatistics>>,
 }
 
 /// Tells a file from what was written in its place.
@@ -51,6 +54,7 @@ impl StoredTable {
             memory: MemoryConsumer::new("table").register(memory),
             writing: Mutex::new(()),
             loaded: RwLock::default(),
+            statistics: RwLock::default(),
         };
         table.put(Vec::new(), batches)?;
         Ok(table)
@@ -65,6 +69,18 @@ impl StoredTable {
         let version = self.snapshot();
         let bytes = version.iter().map(RecordBatch::get_array_memory_size).sum();
         (bytes, version.iter().map(RecordBatch::num_rows).sum())
+    }
+
+    /// What was found about a column when it was analyzed last.
+    pub(crate) fn statistics(&self, column: &str) -> Option<ColumnStatistics> {
+        let statistics = self.statistics.read().unwrap_or_else(PoisonError::into_inner);
+        statistics.get(&column.to_lowercase()).cloned()
+    }
+
+    /// Keeps what was found about columns, by their names in lower case.
+    pub(crate) fn remember_statistics(&self, found: Vec<(String, ColumnStatistics)>) {
+        let mut statistics = self.statistics.write().unwrap_or_else(PoisonError::into_inner);
+        statistics.extend(found);
     }
 
     fn put(&self, mut version: Vec<RecordBatch>, batches: &[RecordBatch]) -> std::result::Result<usize, SqlError> {

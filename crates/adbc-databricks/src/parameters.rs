@@ -17,21 +17,43 @@ use jiff::civil::DateTime;
 
 use crate::ErrorCategory;
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::BIND_BY_NAME;
+
+/// How bound columns find the markers that they are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// `:name`, by their names.
+    ByName,
+    /// `?`, of which there are so many, in their order.
+    ByPlace { markers: usize },
+}
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// The parameters of each row: positional in column order, or named as the columns are.
 ///
 /// # Errors
+/// `InvalidArgument` for more columns than positional markers, which a server may pass over; of too few it complains itself.
 /// `NotImplemented` for a column whose type has no SQL literal; a row's are `InvalidData` for a value that no literal can hold.
-pub(crate) fn rows(batch: &RecordBatch, by_name: bool) -> Result<impl Iterator<Item = Result<Vec<Parameter>>> + use<>> {
+pub(crate) fn rows(
+    batch: &RecordBatch,
+    binding: Binding,
+) -> Result<impl Iterator<Item = Result<Vec<Parameter>>> + use<>> {
+    let columns = batch.num_columns();
+    if let Binding::ByPlace { markers } = binding
+        && columns > markers
+    {
+        return Err(Error::invalid_argument(format!(
+            "{columns} columns are bound, and the text has {markers} markers `?`; '{BIND_BY_NAME}' = true binds columns to `:name`"
+        )));
+    }
     let schema = batch.schema();
     let of_column = |index: usize, error: Error| error.context(format_args!("bound column {}", index + 1));
     let columns = batch.columns().iter().zip(schema.fields()).enumerate();
     let columns = columns.map(|(index, (array, field))| {
-        let place = match by_name {
-            true => (Some(field.name().clone()), None),
-            false => (None, u32::try_from(index + 1).ok()),
+        let place = match binding {
+            Binding::ByName => (Some(field.name().clone()), None),
+            Binding::ByPlace { .. } => (None, u32::try_from(index + 1).ok()),
         };
         Ok((place, Column::new(array).map_err(|error| of_column(index, error))?))
     });
@@ -235,7 +257,8 @@ mod tests {
 
     fn first(array: impl Array + 'static) -> (String, Option<String>) {
         let batch = RecordBatch::try_from_iter_with_nullable([("p", Arc::new(array) as ArrayRef, true)]).unwrap();
-        let parameter = rows(&batch, false).unwrap().next().unwrap().unwrap().remove(0);
+        let binding = Binding::ByPlace { markers: 1 };
+        let parameter = rows(&batch, binding).unwrap().next().unwrap().unwrap().remove(0);
         assert_eq!((parameter.name, parameter.ordinal), (None, Some(1)));
         (
             parameter.type_text.unwrap(),

@@ -18,7 +18,7 @@ use crate::ingest::Ingest;
 use crate::metadata::{self, Asker};
 use crate::observe::Purpose;
 use crate::options::{self, Settings};
-use crate::parameters;
+use crate::parameters::{self, Binding};
 use crate::progress::Progress;
 use crate::readings::Readings;
 use crate::results::reader::Concatenated;
@@ -137,24 +137,23 @@ impl Statement {
                 batch.map_err(|error| Error::invalid_argument(format!("the bound stream failed: {error}")))
             })),
         };
-        let by_name = self.settings.flag(options::BIND_BY_NAME).unwrap_or_default();
-        let places = self.sql.as_ref().map_or(0, |sql| sql::markers(sql.expose()).len());
+        let binding = self.binding();
         Box::new(batches.flat_map(move |batch| -> Rows {
-            let rows = batch.and_then(|batch| {
-                // The server would leave out what has no place, and the caller would not know.
-                if !by_name && batch.num_columns() > places {
-                    let bound = batch.num_columns();
-                    let message =
-                        format!("{bound} values are bound to each execution, and the SQL has places for {places}");
-                    return Err(Error::invalid_argument(message));
-                }
-                parameters::rows(&batch, by_name)
-            });
-            match rows {
+            match batch.and_then(|batch| parameters::rows(&batch, binding)) {
                 Ok(rows) => Box::new(rows),
                 Err(error) => Box::new(iter::once(Err(error))),
             }
         }))
+    }
+
+    fn binding(&self) -> Binding {
+        let text = self.sql.as_ref().map_or("", |sql| sql.expose());
+        match self.settings.flag(options::BIND_BY_NAME) {
+            Some(true) => Binding::ByName,
+            _ => Binding::ByPlace {
+                markers: sql::markers(text).into_iter().filter(Option::is_none).count(),
+            },
+        }
     }
 
     /// The table that executing puts the bound rows into, if that is what executing does.
@@ -279,8 +278,7 @@ impl Statement {
         if let Some(Bound::Batch(batch)) = &self.bound
             && batch.num_rows() > 0
         {
-            let by_name = self.settings.flag(options::BIND_BY_NAME).unwrap_or_default();
-            let first = parameters::rows(&batch.slice(0, 1), by_name)?.next();
+            let first = parameters::rows(&batch.slice(0, 1), self.binding())?.next();
             return Ok(first.transpose()?.unwrap_or_default());
         }
         let mut ordinal = 0;

@@ -43,6 +43,35 @@ fn positional_parameters_and_concatenated_results() {
 }
 
 #[test]
+fn columns_that_no_marker_waits_for_are_an_error_and_not_passed_over() {
+    let server = Server::start(|request, _| request.is_execute().then(|| ok(inline(1))));
+    let mut connection = server.connect();
+    for (sql, markers) in [
+        ("SELECT ?", 1),
+        ("SELECT :a, :b", 0),
+        ("SELECT '?', x?::INT, `?` -- ?", 0),
+    ] {
+        let mut statement = statement(&mut connection, sql);
+        statement.bind(rows()).unwrap();
+        let said = format!("2 columns are bound, and the text has {markers} markers");
+        for error in [
+            statement.execute().map(drop).unwrap_err(),
+            statement.execute_update().map(drop).unwrap_err(),
+            statement.execute_partitions().map(drop).unwrap_err(),
+            statement.execute_schema().map(drop).unwrap_err(),
+        ] {
+            assert_eq!(error.status, Status::InvalidArguments, "{}", error.message);
+            assert!(error.message.contains(&said), "{}", error.message);
+        }
+    }
+    assert_eq!(server.count(Request::is_execute), 0, "nothing was executed");
+    // Of too few the server complains, which knows its own text best.
+    let mut statement = statement(&mut connection, "SELECT ?, ?, ?");
+    statement.bind(rows()).unwrap();
+    drop(statement.execute().unwrap());
+}
+
+#[test]
 fn named_parameters_on_request() {
     let server = Server::start(|request, _| request.is_execute().then(|| ok(inline(1))));
     let mut connection = server.connect();

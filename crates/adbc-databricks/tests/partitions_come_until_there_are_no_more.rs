@@ -8,12 +8,14 @@ use support::{Request, Server, cloud, inline, ok, statement};
 
 const INCREMENTAL: &str = "adbc.statement.exec.incremental";
 
+const TEXT: &str = "SELECT x FROM numbers WHERE x > ?";
+
 fn server() -> Server {
     Server::start(|request, port| cloud(request, port, 3, 10))
 }
 
 fn incremental(server: &Server) -> Statement {
-    let mut statement = statement(&mut server.connect(), "SELECT x FROM numbers");
+    let mut statement = statement(&mut server.connect(), TEXT);
     statement.set_option(INCREMENTAL.into(), "true".into()).unwrap();
     assert_eq!(statement.get_option_string(INCREMENTAL.into()).unwrap(), "true");
     statement
@@ -49,7 +51,7 @@ fn without_it_every_call_executes() {
 fn whatever_is_changed_or_executed_in_between_begins_anew() {
     let server = server();
     let changes: [fn(&mut Statement); 5] = [
-        |statement| statement.set_sql_query("SELECT x FROM numbers").unwrap(),
+        |statement| statement.set_sql_query(TEXT).unwrap(),
         |statement| statement.set_option(INCREMENTAL.into(), "true".into()).unwrap(),
         |statement| statement.bind(support::batch(0..1)).unwrap(),
         |statement| drop(statement.execute().unwrap()),

@@ -9,7 +9,8 @@ use adbc_databricks::Connection;
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, RecordBatchReader};
 use arrow::datatypes::{DataType, Schema};
 use arrow::util::display::array_value_to_string;
-use conformance::{connect, query, scalar, statement, workspace};
+use conformance::{answers, connect, query, scalar, statement, workspace};
+use databricks_local::Workspace;
 
 fn one(reader: Box<dyn RecordBatchReader + Send>) -> RecordBatch {
     reader.into_iter().next().unwrap().unwrap()
@@ -30,6 +31,19 @@ fn statistics(connection: &Connection, table: &str, approximate: bool) -> Vec<Ve
     (0..all.len()).map(row).collect()
 }
 
+/// Those of one column: each key's value.
+fn of_column(statistics: &[Vec<String>], column: &str) -> Vec<(String, String)> {
+    let of = statistics.iter().filter(|one| one[1] == column);
+    let mut found: Vec<_> = of.map(|one| (one[2].clone(), one[3].clone())).collect();
+    found.sort();
+    found
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    expected.iter().map(pair).collect()
+}
+
 #[test]
 fn statistics_are_exact_or_say_that_they_are_not() {
     let workspace = workspace();
@@ -45,15 +59,111 @@ fn statistics_are_exact_or_say_that_they_are_not() {
         statistics(&connection, "%", false),
         [
             ["t", "", "6", "{int64=25}", "false"],
-            ["u", "", "6", "{int64=0}", "false"]
+            ["t", "n_nationkey", "5", "{int64=0}", "false"],
+            ["t", "n_nationkey", "1", "{int64=25}", "false"],
+            ["t", "n_nationkey", "4", "{int64=0}", "false"],
+            ["t", "n_nationkey", "3", "{int64=24}", "false"],
+            ["u", "", "6", "{int64=0}", "false"],
+            ["u", "a", "5", "{int64=0}", "false"],
+            ["u", "a", "1", "{int64=0}", "false"],
         ]
     );
     let about = statistics(&connection, "t", true);
     assert_eq!(about[1], ["t", "", "6", "{float64=25.0}", "true"]);
     assert_eq!((about[0][2].as_str(), about[0][4].as_str()), ("1024", "true"));
+    assert_eq!(about.len(), 2, "nobody has analyzed the columns");
     let names = one(connection.get_statistic_names().unwrap());
     assert_eq!(names.num_rows(), 1);
     assert_eq!(array_value_to_string(names.column(1), 0).unwrap(), "1024");
+}
+
+#[test]
+fn what_was_analyzed_is_known_as_it_was_and_what_is_computed_as_it_is() {
+    let workspace = workspace();
+    let mut connection = connect(&workspace);
+    let rows = "SELECT CAST(id AS INT) AS id, `na``me`, day, x, money, list FROM VALUES (1, 'a', DATE'2026-01-01', 1.25D, CAST(7.5 AS DECIMAL(5,1)), array(1)), \
+                (2, 'four', DATE'2026-02-01', 2.5D, NULL, NULL) AS v(id, `na``me`, day, x, money, list)";
+    query(&mut connection, &format!("CREATE TABLE t AS {rows}")).unwrap();
+    query(&mut connection, "ANALYZE TABLE t COMPUTE STATISTICS FOR ALL COLUMNS").unwrap();
+    query(&mut connection, "INSERT INTO t (id, day) VALUES (9, DATE'2027-01-01')").unwrap();
+
+    let stored = statistics(&connection, "t", true);
+    assert!(stored.iter().all(|one| one[4] == "true"), "{stored:?}");
+    let id = [
+        ("0", "{float64=4.0}"),
+        ("1", "{float64=2.0}"),
+        ("2", "{float64=4.0}"),
+        ("3", "{int64=2}"),
+        ("4", "{int64=1}"),
+        ("5", "{float64=0.0}"),
+    ];
+    assert_eq!(of_column(&stored, "id"), pairs(&id));
+    assert_eq!(
+        of_column(&stored, "day")[3].1,
+        format!("{{binary={}}}", hex("2026-02-01"))
+    );
+    assert_eq!(of_column(&stored, "na`me").len(), 4, "text has no smallest");
+    assert_eq!(of_column(&stored, "list"), []);
+
+    let computed = statistics(&connection, "t", false);
+    assert!(computed.iter().all(|one| one[4] == "false"), "{computed:?}");
+    let id = [
+        ("1", "{int64=3}"),
+        ("3", "{int64=9}"),
+        ("4", "{int64=1}"),
+        ("5", "{int64=0}"),
+    ];
+    assert_eq!(of_column(&computed, "id"), pairs(&id));
+    let name = [
+        ("0", "{float64=2.5}"),
+        ("1", "{int64=2}"),
+        ("2", "{int64=4}"),
+        ("5", "{int64=1}"),
+    ];
+    assert_eq!(of_column(&computed, "na`me"), pairs(&name));
+    assert_eq!(
+        of_column(&computed, "day")[1].1,
+        format!("{{binary={}}}", hex("2027-01-01"))
+    );
+    assert_eq!(
+        of_column(&computed, "x")[1..3],
+        pairs(&[("3", "{float64=2.5}"), ("4", "{float64=1.25}")])
+    );
+    assert_eq!(of_column(&computed, "money")[1].1, format!("{{binary={}}}", hex("7.5")));
+    assert_eq!(of_column(&computed, "list"), pairs(&[("5", "{int64=2}")]));
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_wide_table_is_computed_by_one_statement_per_16_columns() {
+    let workspace = workspace();
+    let mut connection = connect(&workspace);
+    let columns: Vec<String> = (0..40).map(|column| format!("{column} AS c{column}")).collect();
+    query(
+        &mut connection,
+        &format!("CREATE TABLE wide AS SELECT {}", columns.join(", ")),
+    )
+    .unwrap();
+    let before = submissions(&workspace);
+    let found = statistics(&connection, "wide", false);
+    // Three to list the tables, one for their columns, and three for 40 columns.
+    assert_eq!(submissions(&workspace) - before, 3 + 1 + 3);
+    assert_eq!(found.len(), 1 + 40 * 4);
+    for column in 0..40 {
+        let value = format!("{{int64={column}}}");
+        assert_eq!(of_column(&found, &format!("c{column}"))[1], ("3".to_owned(), value));
+    }
+    query(&mut connection, "ANALYZE TABLE wide COMPUTE STATISTICS FOR ALL COLUMNS").unwrap();
+    let before = submissions(&workspace);
+    assert_eq!(statistics(&connection, "wide", true).len(), 2 + 40 * 6);
+    assert_eq!(submissions(&workspace) - before, 3 + 1 + 1 + 40);
+}
+
+fn submissions(workspace: &Workspace) -> usize {
+    answers(workspace, "POST", |path| path == "/api/2.0/sql/statements").len()
 }
 
 #[test]

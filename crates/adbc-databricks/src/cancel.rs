@@ -19,15 +19,15 @@ pub struct CancelHandle {
 
 /// What is being done.
 enum Target {
-    /// One execution.
-    Run(Weak<Run>),
+    /// One execution, or several at the same time.
+    Runs(Vec<Weak<Run>>),
     /// Executions one after the other, with a handle of their own.
     Series(Weak<Mutex<State>>),
 }
 
 impl Default for Target {
     fn default() -> Self {
-        Self::Run(Weak::new())
+        Self::Runs(Vec::new())
     }
 }
 
@@ -48,13 +48,15 @@ impl CancelHandle {
         Calling(self.clone())
     }
 
-    /// Makes `run` what a cancel acts on. A cancel that came since the call began is carried out now.
-    pub(crate) fn track(&self, run: &Arc<Run>) {
+    /// Makes these runs what a cancel acts on. A cancel that came since the call began is carried out now.
+    pub(crate) fn track<'a>(&self, runs: impl Iterator<Item = &'a Arc<Run>> + Clone) {
         let mut state = self.lock();
-        state.target = Target::Run(Arc::downgrade(run));
+        state.target = Target::Runs(runs.clone().map(Arc::downgrade).collect());
         if state.cancelled {
-            // A new run cannot have ended yet.
-            let _ = run.cancel();
+            for run in runs {
+                // A new run cannot have ended yet.
+                let _ = run.cancel();
+            }
         }
     }
 
@@ -85,7 +87,12 @@ impl CancelHandle {
     fn cancel(&self) -> DriverResult<()> {
         let mut state = self.lock();
         let outcome = match &state.target {
-            Target::Run(run) => run.upgrade().map(|run| run.cancel()),
+            // One that can be cancelled is enough.
+            Target::Runs(runs) => runs
+                .iter()
+                .filter_map(Weak::upgrade)
+                .map(|run| run.cancel())
+                .reduce(DriverResult::or),
             // Locks are taken from the statement's handle to the series', never the other way.
             Target::Series(series) => series.upgrade().map(|state| Self { state }.cancel()),
         };

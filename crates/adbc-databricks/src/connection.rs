@@ -214,17 +214,19 @@ impl adbc_core::sync::Connection for Connection {
         Ok(Box::new(info::of_batch(statistics::names()?)))
     }
 
-    /// Row counts of tables, and with `approximate` their sizes in storage.
+    /// Row counts of tables, what is in their columns, and with `approximate` their sizes in storage.
     ///
-    /// With `approximate` it is what the warehouse has at hand (`ANALYZE TABLE` renews it), which may be nothing for a table;
-    /// without, rows are counted. The patterns are those of
+    /// With `approximate` it is what the warehouse has at hand (`ANALYZE TABLE … FOR ALL COLUMNS` renews it), which may be
+    /// nothing for a table or a column; without, it is computed, which reads the tables and can be dear. The patterns are those of
     /// [`get_objects`](adbc_core::sync::Connection::get_objects).
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` when more than 1000 tables match; the server's, also when rows of one table may not be read.
+    /// `INVALID_ARGUMENT` when more than 1000 tables or 5000 columns match; the server's, also when rows of one table may not
+    /// be read.
     ///
     /// # Blocking
-    /// For three statements, and one more for each table, or for each 50 tables whose rows are counted.
+    /// For four statements; then, eight at a time, for one per table and one per column of the tables that were analyzed, or for one
+    /// per table and one more for each further 16 columns of it.
     fn get_statistics(
         &self,
         catalog: Option<&str>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, RecordBatchReader as _};
 use arrow_schema::{DataType, Schema};
 use databricks_wire::Sensitive;
 use databricks_wire::sea::Parameter;
@@ -15,10 +15,12 @@ use crate::options::{self, Settings};
 use crate::results::reader::ResultReader;
 use crate::sea::execute::Submission;
 use crate::sea::session::OpenSession;
-use crate::sea::statement::perform;
+use crate::sea::statement::{perform, query_each};
 
 /// The most rows that one question may be answered with. A listing lies in memory whole, and must end.
 const MAX_ROWS: usize = 4_000_000;
+/// How many questions are asked at a time, where there are many.
+const TOGETHER: usize = 8;
 
 /// What it takes to ask the server.
 #[derive(Clone, Copy)]
@@ -34,12 +36,7 @@ impl Asker<'_> {
     /// # Errors
     /// The server's.
     pub(crate) fn ask(&self, sql: String, parameters: Vec<Parameter>, purpose: Purpose) -> Result<Answer> {
-        let reader = self.open(sql, parameters, purpose)?;
-        let mut answer = Answer::new(&reader_schema(&reader));
-        for batch in reader {
-            answer.read(&batch.map_err(Error::out_of)?)?;
-        }
-        Ok(answer)
+        self.open(sql, parameters, purpose).and_then(Answer::of)
     }
 
     /// Executes a statement of the driver's own.
@@ -49,20 +46,38 @@ impl Asker<'_> {
     pub(crate) fn open(&self, sql: String, parameters: Vec<Parameter>, purpose: Purpose) -> Result<ResultReader> {
         // A cancel between two questions of one call is for the next one.
         self.cancel.check()?;
-        // How the caller wants its results is nothing to the driver's own questions.
-        let submission = Submission::new(
-            Sensitive::new(sql),
-            &self.settings.without(&[options::DISPOSITION, options::FORMAT]),
-        )
-        .without_row_limit()
-        .with_parameters(parameters);
+        let submission = self.submission(sql).with_parameters(parameters);
         perform(self.session, self.settings, submission, purpose, self.cancel)?.open()
     }
-}
 
-fn reader_schema(reader: &ResultReader) -> Arc<Schema> {
-    use arrow_array::RecordBatchReader as _;
-    reader.schema()
+    /// Executes statements of the driver's own, several at a time, and reads their results. The answers come in the order of the
+    /// questions, and each may be an error.
+    ///
+    /// # Errors
+    /// `Cancelled`; then the rest is not asked.
+    pub(super) fn ask_each(&self, questions: Vec<String>) -> Result<Vec<Result<Answer>>> {
+        let mut answers = Vec::with_capacity(questions.len());
+        let mut questions = questions.into_iter();
+        loop {
+            self.cancel.check()?;
+            let together: Vec<_> = questions
+                .by_ref()
+                .take(TOGETHER)
+                .map(|sql| self.submission(sql))
+                .collect();
+            if together.is_empty() {
+                return Ok(answers);
+            }
+            let readers = query_each(self.session, self.settings, together, Purpose::INTERNAL, self.cancel)?;
+            answers.extend(readers.into_iter().map(|reader| reader.and_then(Answer::of)));
+        }
+    }
+
+    fn submission(&self, sql: String) -> Submission {
+        // How the caller wants its results is nothing to the driver's own questions.
+        let settings = self.settings.without(&[options::DISPOSITION, options::FORMAT]);
+        Submission::new(Sensitive::new(sql), &settings).without_row_limit()
+    }
 }
 
 /// Rows of text.
@@ -75,6 +90,15 @@ pub(crate) struct Answer {
 pub(crate) type Row = Vec<Option<String>>;
 
 impl Answer {
+    /// Reads a result to its end.
+    fn of(reader: ResultReader) -> Result<Self> {
+        let mut answer = Self::new(&reader.schema());
+        for batch in reader {
+            answer.read(&batch.map_err(Error::out_of)?)?;
+        }
+        Ok(answer)
+    }
+
     fn new(schema: &Schema) -> Self {
         Self {
             columns: schema

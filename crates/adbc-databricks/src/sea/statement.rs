@@ -1,5 +1,6 @@
 //! One execution as the blocking faces use it.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use arrow_array::{RecordBatch, RecordBatchReader as _};
 use arrow_schema::{DataType, SchemaRef};
 use databricks_telemetry::tags;
 use databricks_wire::sea::StatementResponse;
+use futures::future::join_all;
 
 use super::execute::{Submission, execute};
 use super::run::Run;
@@ -76,6 +78,32 @@ pub(crate) fn query(
     Answer::read(counts, reader)
 }
 
+/// Executes statements of the driver's own at the same time and opens their results, each of which may fail by itself. A cancel acts
+/// on all of them.
+///
+/// # Errors
+/// `InvalidState` in a forked child.
+///
+/// # Blocking
+/// Until the first chunk of each result is here.
+pub(crate) fn query_each(
+    open: &Arc<OpenSession>,
+    settings: &Settings,
+    submissions: Vec<Submission>,
+    purpose: Purpose,
+    cancel: &CancelHandle,
+) -> Result<Vec<Result<ResultReader>>> {
+    let begun = submissions.iter().map(|_| Begun::untracked(open, settings, purpose));
+    let begun = begun.collect::<Result<Vec<_>>>()?;
+    cancel.track(begun.iter().map(Begun::run));
+    let executed = begun
+        .into_iter()
+        .zip(submissions)
+        .map(|(begun, submission)| async move { begun.submitted(submission).await?.opened().await });
+    let executed: Vec<_> = executed.collect();
+    runtime::wait(async move { Ok(join_all(executed).await) })
+}
+
 /// An execution before its statement is submitted: a record of its own, and something that a cancel acts on.
 pub(crate) struct Begun {
     pub(super) root: Activity,
@@ -94,11 +122,17 @@ impl Begun {
         purpose: Purpose,
         cancel: &CancelHandle,
     ) -> Result<Self> {
+        let begun = Self::untracked(open, settings, purpose)?;
+        cancel.track(iter::once(&begun.run));
+        Ok(begun)
+    }
+
+    /// One that no cancel acts on yet.
+    fn untracked(open: &Arc<OpenSession>, settings: &Settings, purpose: Purpose) -> Result<Self> {
         open.session().check_process()?;
         let trace = observe::trace_parent(settings);
         let root = observe::statement(open.session().lease(), purpose, trace);
         let run = Run::new(Arc::clone(open.session()), root.context().or(trace));
-        cancel.track(&run);
         Ok(Self {
             root,
             run,

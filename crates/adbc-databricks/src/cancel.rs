@@ -1,6 +1,7 @@
 //! What a cancel acts on.
 
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use adbc_core::error::Result;
@@ -23,6 +24,8 @@ enum Target {
     Runs(Vec<Weak<Run>>),
     /// Executions one after the other, with a handle of their own.
     Series(Weak<Mutex<State>>),
+    /// Calls that overlap, each with a handle of its own. Some may have ended.
+    Calls(Vec<CancelHandle>),
 }
 
 impl Default for Target {
@@ -75,6 +78,32 @@ impl CancelHandle {
         (series, calling)
     }
 
+    /// Marks the beginning of a call that others may overlap, on an object that several threads use. A cancel acts on all of them, and
+    /// on what they left to be read; the handle that is returned is the one call's.
+    pub(crate) fn overlapping(&self) -> (Self, Calling) {
+        let call = Self::default();
+        let calling = call.call();
+        let mut state = self.lock();
+        let mut calls = match mem::take(&mut state.target) {
+            Target::Calls(calls) => calls,
+            Target::Runs(_) | Target::Series(_) => Vec::new(),
+        };
+        calls.retain(Self::is_in_progress);
+        calls.push(call.clone());
+        state.target = Target::Calls(calls);
+        (call, calling)
+    }
+
+    /// Whether a call has not returned, or its result is still being read.
+    fn is_in_progress(&self) -> bool {
+        let state = self.lock();
+        let is_read = match &state.target {
+            Target::Runs(runs) => runs.iter().filter_map(Weak::upgrade).any(|run| !run.has_ended()),
+            Target::Series(_) | Target::Calls(_) => false,
+        };
+        state.calling || is_read
+    }
+
     /// # Errors
     /// `Cancelled` when a cancel came since the call began.
     pub(crate) fn check(&self) -> DriverResult<()> {
@@ -93,8 +122,9 @@ impl CancelHandle {
                 .filter_map(Weak::upgrade)
                 .map(|run| run.cancel())
                 .reduce(DriverResult::or),
-            // Locks are taken from the statement's handle to the series', never the other way.
+            // Locks are taken from the object's handle to a call's or a series', never the other way.
             Target::Series(series) => series.upgrade().map(|state| Self { state }.cancel()),
+            Target::Calls(calls) => calls.iter().map(Self::cancel).reduce(DriverResult::or),
         };
         if state.calling {
             // The run of an earlier row may have ended; the next one will see the flag.

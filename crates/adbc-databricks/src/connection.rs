@@ -82,18 +82,19 @@ impl Connection {
             .ok_or_else(|| Error::invalid_state("the connection is closed"))
     }
 
-    fn asker(&self) -> DriverResult<Asker<'_>> {
+    /// What it takes to ask the server as a part of the call that `cancel` acts on.
+    fn asker<'a>(&'a self, cancel: &'a CancelHandle) -> DriverResult<Asker<'a>> {
         Ok(Asker {
             session: self.session()?,
             settings: &self.settings,
-            cancel: &self.cancel,
+            cancel,
         })
     }
 
     /// Does a metadata call as one activity.
     fn listing<T>(&self, purpose: Purpose, work: impl FnOnce(&Asker<'_>) -> DriverResult<T>) -> DriverResult<T> {
-        let asker = self.asker()?;
-        let _calling = self.cancel.call();
+        let (cancel, _calling) = self.cancel.overlapping();
+        let asker = self.asker(&cancel)?;
         let trace = observe::trace_parent(&self.settings);
         observe::listing(asker.session.session().lease(), purpose, trace, || work(&asker))
     }
@@ -108,10 +109,10 @@ impl Connection {
         let spec = self.settings.settable(key)?;
         let wanted = options::Value::parse(spec, value)?.to_text().unwrap_or_default();
         let session = Arc::clone(self.session()?);
-        let _calling = self.cancel.call();
+        let (cancel, _calling) = self.cancel.overlapping();
         match spec.key {
             options::CATALOG => {
-                metadata::use_catalog(&self.asker()?, &wanted)?;
+                metadata::use_catalog(&self.asker(&cancel)?, &wanted)?;
                 session.session().set_namespace(|namespace| {
                     // As `USE CATALOG` does: the schema is the new catalog's own default.
                     namespace.catalog = Some(wanted);
@@ -119,7 +120,7 @@ impl Connection {
                 });
             }
             options::SCHEMA => {
-                metadata::use_schema(&self.asker()?, &wanted)?;
+                metadata::use_schema(&self.asker(&cancel)?, &wanted)?;
                 session
                     .session()
                     .set_namespace(|namespace| namespace.schema = Some(wanted));
@@ -130,22 +131,33 @@ impl Connection {
         Ok(())
     }
 
+    fn namespace(&self) -> DriverResult<(String, String)> {
+        let (cancel, _calling) = self.cancel.overlapping();
+        metadata::current_namespace(&self.asker(&cancel)?)
+    }
+
     fn text(&self, key: &str) -> DriverResult<String> {
-        let _calling = self.cancel.call();
         match options::find(key).map(|spec| spec.key) {
             // `USE` in a statement moves the session too, so the server is asked.
-            Some(options::CATALOG) => Ok(metadata::current_namespace(&self.asker()?)?.0),
-            Some(options::SCHEMA) => Ok(metadata::current_namespace(&self.asker()?)?.1),
+            Some(options::CATALOG) => Ok(self.namespace()?.0),
+            Some(options::SCHEMA) => Ok(self.namespace()?.1),
             Some(options::SESSION_ID) => match self.session()?.session().id() {
                 Some(id) => Ok(id),
                 None => self.settings.read_text(key),
             },
-            Some(options::TRACES_DROPPED) => match self.session()?.traces() {
-                Some(traces) => Ok(traces.dropped().to_string()),
+            _ => match self.traces_dropped(key)? {
+                Some(dropped) => Ok(dropped.to_string()),
                 None => self.settings.read_text(key),
             },
-            _ => self.settings.read_text(key),
         }
+    }
+
+    /// The value of the option that counts missing traces, if `key` is that option and there are traces.
+    fn traces_dropped(&self, key: &str) -> DriverResult<Option<u64>> {
+        if options::canonical(key) != options::TRACES_DROPPED {
+            return Ok(None);
+        }
+        Ok(self.session()?.traces().map(|traces| traces.dropped()))
     }
 }
 
@@ -201,8 +213,13 @@ impl adbc_core::sync::Connection for Connection {
     /// # Errors
     /// `NOT_FOUND` when there is no such table; `INVALID_ARGUMENT` for a catalog without a schema.
     fn get_table_schema(&self, catalog: Option<&str>, db_schema: Option<&str>, table_name: &str) -> Result<Schema> {
-        let _calling = self.cancel.call();
-        Ok(metadata::table_schema(&self.asker()?, catalog, db_schema, table_name)?)
+        let (cancel, _calling) = self.cancel.overlapping();
+        Ok(metadata::table_schema(
+            &self.asker(&cancel)?,
+            catalog,
+            db_schema,
+            table_name,
+        )?)
     }
 
     fn get_table_types(&self) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
@@ -264,9 +281,9 @@ impl adbc_core::sync::Connection for Connection {
     /// # Blocking
     /// Until the first chunk of the partition is here.
     fn read_partition(&self, partition: impl AsRef<[u8]>) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
-        let _calling = self.cancel.call();
+        let (cancel, _calling) = self.cancel.overlapping();
         let settings = self.settings.inherited_by(Scope::Statement);
-        let reader = partition::read(self.session()?, &settings, partition.as_ref(), &self.cancel)?;
+        let reader = partition::read(self.session()?, &settings, partition.as_ref(), &cancel)?;
         Ok(Box::new(reader))
     }
 }
@@ -287,17 +304,17 @@ impl Optionable for Connection {
     }
 
     fn get_option_int(&self, key: OptionConnection) -> Result<i64> {
-        if let (Some(options::TRACES_DROPPED), Some(traces)) = (
-            options::find(key.as_ref()).map(|spec| spec.key),
-            self.session()?.traces(),
-        ) {
-            return Ok(i64::try_from(traces.dropped()).unwrap_or(i64::MAX));
+        match self.traces_dropped(key.as_ref())? {
+            Some(dropped) => Ok(i64::try_from(dropped).unwrap_or(i64::MAX)),
+            None => Ok(self.settings.read_integer(key.as_ref())?),
         }
-        Ok(self.settings.read_integer(key.as_ref())?)
     }
 
     fn get_option_double(&self, key: OptionConnection) -> Result<f64> {
-        Ok(self.settings.read_double(key.as_ref())?)
+        match self.traces_dropped(key.as_ref())? {
+            Some(dropped) => Ok(dropped as f64),
+            None => Ok(self.settings.read_double(key.as_ref())?),
+        }
     }
 }
 

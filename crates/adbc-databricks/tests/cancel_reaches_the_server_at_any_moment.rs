@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use adbc_core::error::Status;
-use adbc_core::sync::{Connection as _, Statement as _};
+use adbc_core::sync::{Connection as _, Optionable as _, Statement as _};
 use serde_json::json;
 use support::{
     Gate, Reply, Request, Server, cloud, driver_error, inline, is_storage, last_number, ok, sqlstate, statement,
@@ -106,6 +106,70 @@ fn during_reading_a_blocked_reader_is_woken() {
         asked.iter().any(is_cancel) && asked.iter().any(is_close)
     });
     gate.open();
+}
+
+#[test]
+fn calls_of_a_connection_that_overlap_are_all_cancelled() {
+    let gate = Gate::default();
+    let server = Server::start({
+        let gate = gate.clone();
+        move |request, _| {
+            request.is_execute().then(|| {
+                gate.pass();
+                ok(inline(3))
+            })
+        }
+    });
+    let connection = server.connect();
+    let cancel = connection.get_cancel_handle();
+    thread::scope(|scope| {
+        let calls = ["one", "two", "three"].map(|table| {
+            let connection = &connection;
+            scope.spawn(move || connection.get_table_schema(None, None, table).map(drop))
+        });
+        server.wait_until("all of them", |asked| {
+            asked.iter().filter(|request| request.is_execute()).count() == 3
+        });
+        // Reading an option is a call as well, and takes nothing from the others.
+        connection
+            .get_option_string("adbc.connection.autocommit".into())
+            .unwrap();
+        cancel.try_cancel().unwrap();
+        // The server answers none of them before the gate opens: whatever was not cancelled would wait for it.
+        for call in calls {
+            assert_eq!(call.join().unwrap().unwrap_err().status, Status::Cancelled);
+        }
+    });
+    gate.open();
+    assert_eq!(
+        cancel.try_cancel().unwrap_err().status,
+        Status::InvalidState,
+        "they have ended"
+    );
+}
+
+#[test]
+fn all_partitions_that_a_connection_reads() {
+    let server = Server::start(|request, port| cloud(request, port, 2, 5));
+    let mut connection = server.connect();
+    let parts = statement(&mut connection, "SELECT x FROM numbers")
+        .execute_partitions()
+        .unwrap();
+    let mut readers: Vec<_> = parts
+        .partitions
+        .iter()
+        .map(|part| connection.read_partition(part).unwrap())
+        .collect();
+    connection.get_cancel_handle().try_cancel().unwrap();
+    for reader in &mut readers {
+        let error = reader.next().unwrap().unwrap_err();
+        assert_eq!(driver_error(&error).status(), Status::Cancelled);
+    }
+    assert_eq!(
+        connection.get_cancel_handle().try_cancel().unwrap_err().status,
+        Status::InvalidState
+    );
+    assert_eq!(server.count(is_cancel), 0, "others may read them");
 }
 
 #[test]

@@ -152,12 +152,17 @@ impl Run {
         self.left_alone.load(Ordering::Acquire)
     }
 
+    /// Whether it came to any end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     /// Cancels the run: at once for the caller, in the background for the server.
     ///
     /// # Errors
     /// `InvalidState` when it has ended.
     pub(crate) fn cancel(&self) -> Result<()> {
-        if self.ended.load(Ordering::Acquire) {
+        if self.has_ended() {
             return Err(Error::invalid_state("nothing is running that could be cancelled"));
         }
         self.request_stop(Stop::Cancelled);

@@ -27,7 +27,7 @@ pub(crate) struct Event {
     session: Option<Id>,
     statement: Option<Id>,
     /// The rest. Its ids are empty: the worker makes text of them.
-    log: Box<DriverLog>,
+    log: Box<DriverLog<'static>>,
     /// Sent at once, and dropped last: connections and errors.
     pub(crate) urgent: bool,
     /// Sent without credentials and without anything that identifies anybody.
@@ -69,13 +69,13 @@ impl Event {
             sql_statement_id: None,
             system_configuration: (kind == kinds::CONNECTION_OPEN).then(|| system_configuration(&remote)),
             driver_connection_params: (kind == kinds::CONNECTION_OPEN).then(|| connection_parameters(&remote)),
-            auth_type: remote.get(tags::AUTH_TYPE).map(|auth| auth.as_str().to_owned()),
+            auth_type: remote.get(tags::AUTH_TYPE).map(|auth| auth.as_str().into()),
             vol_operation: remote.get(tags::VOLUME_OPERATION).map(|operation| VolumeOperation {
                 volume_operation_type: Some(operation.into()),
             }),
             sql_operation: Some(sql_operation(record, &remote, error.is_some())),
             error_info: error.map(|category| ErrorInfo {
-                error_name: Some(category.as_str().to_owned()),
+                error_name: Some(category.as_str().into()),
             }),
             operation_latency_ms: latency(record, &remote).map(millis),
         };
@@ -91,9 +91,9 @@ impl Event {
         })
     }
 
-    /// The entry of a request body. On the unauthenticated endpoint it is what was done, how long it took and what kind
-    /// of error came of it, whatever the record says.
-    pub(crate) fn frontend_log(&self, route: Route) -> FrontendLog {
+    /// The entry of a request body, under an id of its own. On the unauthenticated endpoint it is what was done, how long
+    /// it took and what kind of error came of it, whatever the record says.
+    pub(crate) fn frontend_log<'a>(&'a self, route: Route, entry_id: &'a str) -> FrontendLog<'a> {
         let (workspace_id, mut log) = match route {
             Route::Authenticated => (self.workspace_id, self.identified()),
             Route::Unauthenticated => (None, self.without_identity()),
@@ -109,26 +109,26 @@ impl Event {
         }
         FrontendLog {
             workspace_id,
-            frontend_log_event_id: uuid::Uuid::new_v4().to_string(),
+            frontend_log_event_id: entry_id.into(),
             context: FrontendLogContext {
                 client_context: ClientContext {
                     timestamp_millis: self.timestamp_millis,
-                    user_agent: system::USER_AGENT.to_owned(),
+                    user_agent: system::USER_AGENT.into(),
                 },
             },
             entry: FrontendLogEntry { sql_driver_log: log },
         }
     }
 
-    fn identified(&self) -> DriverLog {
+    fn identified(&self) -> DriverLog<'_> {
         DriverLog {
-            session_id: self.session.map(|id| id.as_str().to_owned()),
-            sql_statement_id: self.statement.map(|id| id.as_str().to_owned()),
+            session_id: self.session.as_ref().map(|id| id.as_str().into()),
+            sql_statement_id: self.statement.as_ref().map(|id| id.as_str().into()),
             ..(*self.log).clone()
         }
     }
 
-    fn without_identity(&self) -> DriverLog {
+    fn without_identity(&self) -> DriverLog<'static> {
         let detail = self
             .log
             .sql_operation
@@ -151,7 +151,7 @@ impl Event {
 
     /// The bytes it holds while it waits, and those that it will take of a request body. An upper bound.
     pub(crate) fn cost(&self) -> usize {
-        const WAITING: usize = size_of::<crate::queue::Entry>() + size_of::<DriverLog>() + LONGEST_TEXTS;
+        const WAITING: usize = size_of::<crate::queue::Entry>() + size_of::<DriverLog<'_>>() + LONGEST_TEXTS;
         WAITING + self.body_share()
     }
 
@@ -249,12 +249,14 @@ fn operation_detail(record: &Record<'_>, remote: &Remote<'_>) -> OperationDetail
 }
 
 /// What the record says of it; the machine's own facts are added when it is sent.
-fn system_configuration(remote: &Remote<'_>) -> SystemConfiguration {
+fn system_configuration(remote: &Remote<'_>) -> SystemConfiguration<'static> {
     SystemConfiguration {
         driver_version: remote
             .get(tags::DRIVER_VERSION)
-            .map(|version| version.as_str().to_owned()),
-        client_app_name: remote.get(tags::CLIENT_APP_NAME).map(|name| name.as_str().to_owned()),
+            .map(|version| version.as_str().to_owned().into()),
+        client_app_name: remote
+            .get(tags::CLIENT_APP_NAME)
+            .map(|name| name.as_str().to_owned().into()),
         ..SystemConfiguration::default()
     }
 }
@@ -387,9 +389,10 @@ mod tests {
         }
         drop(registration);
         let events = reader.0.lock().unwrap();
+        let entry_id = uuid::Uuid::new_v4().to_string();
         assert_eq!(events.len(), 2);
         for event in events.iter() {
-            let entry = serde_json::to_string(&event.frontend_log(Route::Authenticated)).unwrap();
+            let entry = serde_json::to_string(&event.frontend_log(Route::Authenticated, &entry_id)).unwrap();
             let in_body = serde_json::to_string(&entry).unwrap().len() + ",".len();
             // The facts of this machine may be shorter than those of another.
             let facts = 2 * 64 + 32;

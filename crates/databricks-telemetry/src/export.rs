@@ -5,11 +5,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use databricks_wire::telemetry::{PATH_AUTHENTICATED, PATH_UNAUTHENTICATED, TelemetryRequest};
+use databricks_wire::telemetry::{PATH_AUTHENTICATED, PATH_UNAUTHENTICATED};
 
 use crate::audit::Audit;
+use crate::body;
 use crate::breaker::{Breaker, Permit, Verdict};
 use crate::event::Event;
 use crate::flags::Clock;
@@ -120,7 +121,7 @@ impl Exporter {
     }
 
     fn send(&mut self, transport: &dyn Transport, route: Route, events: &[&Event], patience: &dyn Patience) -> Fate {
-        let Some(line) = body_line(route, events) else {
+        let Some(line) = body::line(route, events) else {
             return Fate::Dropped(DropReason::Undelivered);
         };
         let begun = Instant::now();
@@ -223,39 +224,6 @@ impl Exporter {
         self.counters.count(Counter::Refused, entries - taken);
     }
 }
-
-/// The request body and a line break.
-///
-/// One entry at a time is text outside of the body, so that a batch takes no more memory than its events were charged
-/// for.
-fn body_line(route: Route, events: &[&Event]) -> Option<String> {
-    let upload_time = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
-    let envelope = TelemetryRequest {
-        upload_time: i64::try_from(upload_time).unwrap_or(i64::MAX),
-        items: Vec::new(),
-        proto_logs: Vec::new(),
-    };
-    let mut line = serde_json::to_vec(&envelope).ok()?;
-    let end = line.split_off(line.len().checked_sub(END.len())?);
-    debug_assert_eq!(end, END, "the entries are the envelope's last member");
-    line.reserve_exact(events.iter().map(|event| event.body_share()).sum());
-    for (at, event) in events.iter().enumerate() {
-        if at > 0 {
-            line.push(b',');
-        }
-        let entry = serde_json::to_string(&event.frontend_log(route)).ok()?;
-        serde_json::to_writer(&mut line, &entry).ok()?;
-    }
-    line.extend_from_slice(END);
-    line.push(b'\n');
-    String::from_utf8(line).ok()
-}
-
-/// The end of a request body.
-const END: &[u8] = b"]}";
 
 /// What is done next about a batch.
 fn next(outcome: &Outcome) -> Next {

@@ -62,6 +62,7 @@ pub mod operations;
 pub mod tags;
 
 mod audit;
+mod body;
 mod catalogue;
 mod event;
 mod explain;

@@ -1,5 +1,6 @@
 //! The machine and the driver, as far as usage telemetry says: nothing that names a person, a process or a machine.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use activity::Version;
@@ -16,8 +17,8 @@ pub const USER_AGENT: &str = concat!("adbc-databricks-rust/", env!("CARGO_PKG_VE
 const RUNTIME_VERSION: &str = env!("RUSTC_VERSION");
 
 /// The facts, read once per process. `client_app_name` is left to the connection.
-pub(crate) fn configuration() -> &'static SystemConfiguration {
-    static CONFIGURATION: OnceLock<SystemConfiguration> = OnceLock::new();
+pub(crate) fn configuration() -> &'static SystemConfiguration<'static> {
+    static CONFIGURATION: OnceLock<SystemConfiguration<'static>> = OnceLock::new();
     CONFIGURATION.get_or_init(|| {
         let os_release = ["/etc/os-release", "/usr/lib/os-release"]
             .iter()
@@ -26,25 +27,25 @@ pub(crate) fn configuration() -> &'static SystemConfiguration {
     })
 }
 
-fn describe(os_release: Option<&str>, environment: impl Fn(&str) -> Option<String>) -> SystemConfiguration {
+fn describe(os_release: Option<&str>, environment: impl Fn(&str) -> Option<String>) -> SystemConfiguration<'static> {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
         .find_map(|name| environment(name).filter(|value| !value.is_empty()));
     SystemConfiguration {
-        driver_version: Some(DRIVER_VERSION.to_owned()),
-        runtime_name: Some("Rust".to_owned()),
+        driver_version: Some(DRIVER_VERSION.into()),
+        runtime_name: Some("Rust".into()),
         runtime_version: Version::new(RUNTIME_VERSION)
             .ok()
-            .map(|version| version.as_str().to_owned()),
-        runtime_vendor: Some("rust-lang".to_owned()),
-        os_name: Some(os_name(std::env::consts::OS).to_owned()),
-        os_version: os_release.and_then(pretty_name),
-        os_arch: Some(std::env::consts::ARCH.to_owned()),
-        driver_name: Some(DRIVER_NAME.to_owned()),
+            .map(|version| version.as_str().to_owned().into()),
+        runtime_vendor: Some("rust-lang".into()),
+        os_name: Some(os_name(std::env::consts::OS).into()),
+        os_version: os_release.and_then(pretty_name).map(Cow::Owned),
+        os_arch: Some(std::env::consts::ARCH.into()),
+        driver_name: Some(DRIVER_NAME.into()),
         client_app_name: None,
-        locale_name: locale.as_deref().and_then(language_and_country),
+        locale_name: locale.as_deref().and_then(language_and_country).map(Cow::Owned),
         // Text is UTF-8 in Rust and in Arrow, whatever the locale says.
-        char_set_encoding: Some("UTF-8".to_owned()),
+        char_set_encoding: Some("UTF-8".into()),
     }
 }
 

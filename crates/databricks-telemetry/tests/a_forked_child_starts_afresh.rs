@@ -156,9 +156,12 @@ fn posted(path: &std::path::Path) -> BTreeMap<String, Vec<u32>> {
         let (pid, body) = line.split_once(' ').expect("an id and a body");
         let request: TelemetryRequest = serde_json::from_str(body).expect("a request");
         for log in &request.proto_logs {
-            let log: FrontendLog = serde_json::from_str(log).expect("a log");
+            let log: FrontendLog<'_> = serde_json::from_str(log).expect("a log");
             let id = log.entry.sql_driver_log.sql_statement_id.expect("a statement's id");
-            posted.entry(id).or_default().push(pid.parse().expect("a number"));
+            posted
+                .entry(id.into_owned())
+                .or_default()
+                .push(pid.parse().expect("a number"));
         }
     }
     posted

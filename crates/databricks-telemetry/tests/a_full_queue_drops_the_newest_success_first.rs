@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::borrow::Cow;
+
 use activity::Id;
 use common::{Workspace, attach, facts, forced};
 use databricks_telemetry::{Config, DropReason, Lease, operations, tags};
@@ -53,7 +55,7 @@ fn errors_push_successes_out() {
     let sent: Vec<_> = workspace
         .driver_logs()
         .into_iter()
-        .filter_map(|log| log.sql_statement_id)
+        .filter_map(|log| log.sql_statement_id.map(Cow::into_owned))
         .collect();
     assert!(sent.contains(&"error-0".to_owned()) && sent.contains(&"error-1".to_owned()));
     assert!(sent.contains(&"success-0".to_owned()), "the oldest stays");
@@ -86,7 +88,7 @@ fn errors_do_not_push_errors_out() {
     let sent: Vec<_> = workspace
         .driver_logs()
         .into_iter()
-        .filter_map(|log| log.sql_statement_id)
+        .filter_map(|log| log.sql_statement_id.map(Cow::into_owned))
         .collect();
     assert_eq!(sent.len(), errors - 1);
     assert_eq!(sent.last().unwrap(), &format!("error-{}", errors - 2));

@@ -10,7 +10,7 @@ use databricks_telemetry::{OperationType, ResultFormat, StatementKind, operation
 use databricks_wire::telemetry::DriverLog;
 use proptest::prelude::*;
 
-fn log_of(operation: &'static Operation, fill: impl FnOnce(&mut activity::Activity)) -> DriverLog {
+fn log_of(operation: &'static Operation, fill: impl FnOnce(&mut activity::Activity)) -> DriverLog<'static> {
     let workspace = Workspace::new();
     let lease = attach(&facts(), &forced(), &workspace);
     let mut root = lease.root(operation, None);

@@ -10,7 +10,7 @@ use databricks_telemetry::{ErrorCategory, Lease, operations, tags};
 use databricks_wire::telemetry::{DriverLog, OperationType};
 
 /// Runs one statement to its end and gives what the workspace got.
-fn record_of(run: impl FnOnce(&Lease, Activity)) -> DriverLog {
+fn record_of(run: impl FnOnce(&Lease, Activity)) -> DriverLog<'static> {
     let workspace = Workspace::new();
     let lease = attach(&facts(), &forced(), &workspace);
     let mut statement = lease.root(&operations::STATEMENT_EXECUTE, None);

@@ -14,8 +14,10 @@
 
 pub mod error;
 pub mod flags;
+mod quoted;
 pub mod sea;
 mod sensitive;
 pub mod telemetry;
 
+pub use quoted::{NotAnEntry, push_quoted};
 pub use sensitive::Sensitive;

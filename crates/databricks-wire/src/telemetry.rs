@@ -8,6 +8,8 @@
 //! `query_tags`, `volume_path`, `error_message`, `stack_trace`, `process_name`, …) have no counterpart here: a driver built on
 //! this crate cannot send them.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// The path for a client that can authenticate.
@@ -44,59 +46,59 @@ pub struct TelemetryResponse {
 
 /// One entry of `protoLogs`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FrontendLog {
+pub struct FrontendLog<'a> {
     /// The workspace's number, when the client knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_id: Option<i64>,
     /// A UUID of this entry.
-    pub frontend_log_event_id: String,
+    pub frontend_log_event_id: Cow<'a, str>,
     /// Who sent it, and when it happened.
-    pub context: FrontendLogContext,
+    pub context: FrontendLogContext<'a>,
     /// The entry itself.
-    pub entry: FrontendLogEntry,
+    pub entry: FrontendLogEntry<'a>,
 }
 
 /// The context of a [`FrontendLog`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FrontendLogContext {
+pub struct FrontendLogContext<'a> {
     /// The client.
-    pub client_context: ClientContext,
+    pub client_context: ClientContext<'a>,
 }
 
 /// The client of a [`FrontendLog`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ClientContext {
+pub struct ClientContext<'a> {
     /// When the event happened (not when it was sent), in milliseconds since the Unix epoch.
     pub timestamp_millis: i64,
     /// The driver's user agent, without the user's own entry.
-    pub user_agent: String,
+    pub user_agent: Cow<'a, str>,
 }
 
 /// The entry of a [`FrontendLog`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FrontendLogEntry {
+pub struct FrontendLogEntry<'a> {
     /// The driver's log.
-    pub sql_driver_log: DriverLog,
+    pub sql_driver_log: DriverLog<'a>,
 }
 
 /// `OssSqlDriverTelemetryLog`: one operation of a driver.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DriverLog {
+pub struct DriverLog<'a> {
     /// The session's id, as the server gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<String>,
+    pub session_id: Option<Cow<'a, str>>,
     /// The statement's id, as the server gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sql_statement_id: Option<String>,
+    pub sql_statement_id: Option<Cow<'a, str>>,
     /// The machine and the driver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub system_configuration: Option<SystemConfiguration>,
+    pub system_configuration: Option<SystemConfiguration<'a>>,
     /// How the connection was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver_connection_params: Option<ConnectionParameters>,
     /// How the client authenticated, in words: `pat`, `oauth-client_credentials`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub auth_type: Option<String>,
+    pub auth_type: Option<Cow<'a, str>>,
     /// A transfer to or from a volume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vol_operation: Option<VolumeOperation>,
@@ -105,7 +107,7 @@ pub struct DriverLog {
     pub sql_operation: Option<SqlOperation>,
     /// What failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_info: Option<ErrorInfo>,
+    pub error_info: Option<ErrorInfo<'a>>,
     /// How long the operation took, in milliseconds. A measured 0 is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_latency_ms: Option<i64>,
@@ -113,44 +115,44 @@ pub struct DriverLog {
 
 /// `DriverSystemConfiguration`, without the process name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SystemConfiguration {
+pub struct SystemConfiguration<'a> {
     /// The driver's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver_version: Option<String>,
+    pub driver_version: Option<Cow<'a, str>>,
     /// The language runtime, `Rust`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runtime_name: Option<String>,
+    pub runtime_name: Option<Cow<'a, str>>,
     /// The compiler's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runtime_version: Option<String>,
+    pub runtime_version: Option<Cow<'a, str>>,
     /// Who makes the runtime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runtime_vendor: Option<String>,
+    pub runtime_vendor: Option<Cow<'a, str>>,
     /// `Linux`, `macOS`, `Windows`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub os_name: Option<String>,
+    pub os_name: Option<Cow<'a, str>>,
     /// The release's name (`PRETTY_NAME` on Linux), not the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub os_version: Option<String>,
+    pub os_version: Option<Cow<'a, str>>,
     /// `x86_64`, `aarch64`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub os_arch: Option<String>,
+    pub os_arch: Option<Cow<'a, str>>,
     /// The driver's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver_name: Option<String>,
+    pub driver_name: Option<Cow<'a, str>>,
     /// The application's name, only if the user set one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_app_name: Option<String>,
+    pub client_app_name: Option<Cow<'a, str>>,
     /// The locale, as `en_US`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub locale_name: Option<String>,
+    pub locale_name: Option<Cow<'a, str>>,
     /// The character set, `UTF-8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub char_set_encoding: Option<String>,
+    pub char_set_encoding: Option<Cow<'a, str>>,
 }
 
 /// `DriverConnectionParameters`: the members that are closed by type.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionParameters {
     /// The protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -203,7 +205,7 @@ pub struct ConnectionParameters {
 }
 
 /// `SqlExecutionEvent`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlOperation {
     /// What kind of call it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -232,7 +234,7 @@ pub struct SqlOperation {
 }
 
 /// The downloads of a chunked result. `initial ≤ slowest ≤ sum`, `iterated ≤ present`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkDetails {
     /// How long the first chunk to complete took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -252,7 +254,7 @@ pub struct ChunkDetails {
 }
 
 /// The two latencies a reader of results feels.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultLatency {
     /// From submitting the statement to its result being available.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -263,7 +265,7 @@ pub struct ResultLatency {
 }
 
 /// The operation of a [`SqlOperation`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationDetail {
     /// Status requests made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -280,7 +282,7 @@ pub struct OperationDetail {
 }
 
 /// A transfer to or from a volume, without its paths.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeOperation {
     /// What was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -289,10 +291,10 @@ pub struct VolumeOperation {
 
 /// What failed: the closed category, nothing of the message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorInfo {
+pub struct ErrorInfo<'a> {
     /// The error's category, in snake_case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_name: Option<String>,
+    pub error_name: Option<Cow<'a, str>>,
 }
 
 macro_rules! wire_enum {

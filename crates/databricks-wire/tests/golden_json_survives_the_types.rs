@@ -30,9 +30,9 @@ fn what_we_write_is_what_the_protocol_says() {
     exact::<StatementResponse>(golden!("exact_links_response"));
     exact::<StatementResponse>(golden!("exact_inline_json_response"));
     exact::<StatementResponse>(golden!("exact_failed_response"));
-    exact::<FrontendLog>(golden!("exact_telemetry_connection"));
-    exact::<FrontendLog>(golden!("exact_telemetry_statement"));
-    exact::<FrontendLog>(golden!("exact_telemetry_error"));
+    exact::<FrontendLog<'_>>(golden!("exact_telemetry_connection"));
+    exact::<FrontendLog<'_>>(golden!("exact_telemetry_statement"));
+    exact::<FrontendLog<'_>>(golden!("exact_telemetry_error"));
     exact::<TelemetryRequest>(golden!("exact_telemetry_envelope"));
 }
 

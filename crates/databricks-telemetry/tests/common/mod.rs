@@ -26,7 +26,7 @@ pub struct Post {
 }
 
 impl Post {
-    pub fn logs(&self) -> Vec<FrontendLog> {
+    pub fn logs(&self) -> Vec<FrontendLog<'static>> {
         let request: TelemetryRequest = serde_json::from_str(&self.body).expect("a telemetry request");
         request
             .proto_logs
@@ -95,11 +95,11 @@ impl Workspace {
     }
 
     /// All entries that came so far.
-    pub fn logs(&self) -> Vec<FrontendLog> {
+    pub fn logs(&self) -> Vec<FrontendLog<'static>> {
         self.posts().iter().flat_map(Post::logs).collect()
     }
 
-    pub fn driver_logs(&self) -> Vec<DriverLog> {
+    pub fn driver_logs(&self) -> Vec<DriverLog<'static>> {
         self.logs().into_iter().map(|log| log.entry.sql_driver_log).collect()
     }
 }

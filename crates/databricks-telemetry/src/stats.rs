@@ -74,6 +74,7 @@ counters! {
     flag_fetches: "Feature flag requests made.",
     incomplete: "Records of successes that lack something a complete one has; sent all the same.",
     transport_panics: "Panics of the transport.",
+    worker_panics: "Panics of telemetry's own code between two requests, which cost no record.",
     unserved: "Connections that went without telemetry because a bound was reached or a thread could not be started.",
     abandoned_workers: "Worker threads left behind by a close, because a request did not return by its deadline.",
     queued_bytes: "Bytes that queued records hold, with the request bodies they will become.",
@@ -104,6 +105,7 @@ pub(crate) enum Counter {
     FlagFetches,
     Incomplete,
     TransportPanics,
+    WorkerPanics,
     Unserved,
     AbandonedWorkers,
 }
@@ -153,6 +155,7 @@ impl Counters {
             flag_fetches: read(Counter::FlagFetches),
             incomplete: read(Counter::Incomplete),
             transport_panics: read(Counter::TransportPanics),
+            worker_panics: read(Counter::WorkerPanics),
             unserved: read(Counter::Unserved),
             abandoned_workers: read(Counter::AbandonedWorkers),
             queued_bytes: queued_bytes as u64,

@@ -1,6 +1,7 @@
 //! The thread that sends what a hub queues: at once for connections and errors, when there is enough for a request, and
 //! otherwise at each tick.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,11 +31,31 @@ pub(crate) fn run(hub: &Arc<Hub>) {
         counters: Arc::clone(&hub.counters),
         responsive: false,
     };
-    let mut rounds = Rounds::new(settings.flush_interval, (hub.clock)());
-    while let Some(batch) = rounds.next_batch(hub) {
-        send(hub, &mut exporter, batch);
+    let mut rounds = None;
+    let mut panics_in_a_row = 0;
+    while panics_in_a_row < PANICS_IN_A_ROW {
+        let next = catch_unwind(AssertUnwindSafe(|| {
+            let rounds = rounds.get_or_insert_with(|| Rounds::new(settings.flush_interval, (hub.clock)()));
+            rounds.next_batch(hub)
+        }));
+        match next {
+            Ok(Some(batch)) => {
+                panics_in_a_row = 0;
+                send(hub, &mut exporter, batch);
+            }
+            Ok(None) => return,
+            Err(panic) => {
+                // Dropping what was thrown may throw again.
+                mem::forget(panic);
+                panics_in_a_row += 1;
+                hub.counters.count(Counter::WorkerPanics, 1);
+            }
+        }
     }
 }
+
+/// A panic costs nothing but is counted: what was queued is still there. One that comes each time would be a busy loop.
+const PANICS_IN_A_ROW: u32 = 8;
 
 /// Says that the thread is over, however it ends.
 struct Finish<'a>(&'a Hub);

@@ -1,18 +1,19 @@
-//! A panic in telemetry's own code costs the record that it was about, which is counted; the next one is sent.
+//! A panic in telemetry's own code costs the record that it was about, which is counted, or none; the next one is sent.
 
 mod common;
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use common::{PATIENCE, Workspace, facts, flag_answer, forced, patient};
 use databricks_telemetry::enable::Environment;
 use databricks_telemetry::flags::Clock;
 use databricks_telemetry::{
-    DropReason, FlagOutcome, FlagRequest, Lease, Outcome, Stats, Telemetry, TelemetryPost, Transport, operations,
+    Config, DropReason, FlagOutcome, FlagRequest, Lease, Outcome, Stats, Telemetry, TelemetryPost, Transport,
+    operations,
 };
 
 /// Telemetry up to the flag, by this clock: telemetry reads it when it takes a record, and when it sends one.
@@ -114,4 +115,59 @@ fn where_the_worker_sends_it() {
         assert_eq!(lease.stats().recorded, 6);
         assert_eq!(transport.workspace.driver_logs().len(), 3);
     }
+}
+
+/// How often the clock still breaks for a worker that waits.
+static BREAKS_WHILE_WAITING: AtomicU64 = AtomicU64::new(0);
+
+fn breaking_for_workers() -> Instant {
+    let left = |left: u64| left.checked_sub(1);
+    let is_worker = std::thread::current().name() == Some("adbc-telemetry");
+    if is_worker
+        && BREAKS_WHILE_WAITING
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
+            .is_ok()
+    {
+        return broken();
+    }
+    Instant::now()
+}
+
+#[test]
+fn where_the_worker_waits() {
+    let attach = |workspace: &Arc<Workspace>| {
+        let config = Config {
+            // The breaker has the same clock.
+            circuit_breaker_enabled: false,
+            ..forced()
+        };
+        let transport = Arc::clone(workspace) as _;
+        Telemetry::attach_at(breaking_for_workers, Environment::default(), facts(), config, transport)
+    };
+    let workspace = Workspace::new();
+    let lease = attach(&workspace);
+    for round in 1..=20 {
+        // The first time, before there is anything that waits.
+        BREAKS_WHILE_WAITING.store(1, Ordering::SeqCst);
+        lease.root(&operations::STATEMENT_EXECUTE, None).end();
+        assert!(lease.flush(PATIENCE));
+        let stats = lease.stats();
+        assert_eq!(
+            (stats.worker_panics, stats.delivered, stats.dropped_total()),
+            (round, round, 0),
+            "{stats:?}"
+        );
+    }
+    lease.close();
+
+    // One that never stops is the end of the worker, not of the process.
+    let lease = attach(&workspace);
+    BREAKS_WHILE_WAITING.store(u64::MAX, Ordering::SeqCst);
+    lease.root(&operations::STATEMENT_EXECUTE, None).end();
+    assert!(lease.flush(PATIENCE), "nobody is waited for who is not there");
+    lease.close();
+    BREAKS_WHILE_WAITING.store(0, Ordering::SeqCst);
+    let stats = lease.stats();
+    assert_eq!((stats.recorded, stats.dropped(DropReason::Closed)), (1, 1), "{stats:?}");
+    assert!(stats.worker_panics > 1 && stats.worker_panics < 100, "{stats:?}");
 }

@@ -7,13 +7,14 @@
 mod profile;
 
 use std::env;
+use std::path::Path;
 
 use databricks_telemetry::ErrorCategory;
 
 use crate::auth::Method;
 use crate::error::{Error, Result};
 use crate::options::{
-    ACCESS_TOKEN, AUTH_TYPE, CLIENT_ID, CLIENT_SECRET, CONFIG_FILE, CONFIG_PROFILE, HOST, HTTP_PATH, Settings,
+    ACCESS_TOKEN, AUTH_TYPE, CLIENT_ID, CLIENT_SECRET, CONFIG_FILE, CONFIG_PROFILE, HOST, HTTP_PATH, Scope, Settings,
     WAREHOUSE_ID,
 };
 
@@ -115,6 +116,13 @@ impl Source {
     }
 }
 
+/// Whether the default profile of a file with this text can be used.
+pub(crate) fn accepts(text: &str) -> bool {
+    let mut settings = Settings::new(Scope::Database);
+    let profile = profile::parse(text, profile::DEFAULT_PROFILE, Path::new("a file"));
+    profile.is_ok_and(|profile| profile.is_some_and(|profile| profile.fill(&mut settings).is_ok()))
+}
+
 fn same_host(one: &str, other: &str) -> bool {
     let bare = |text: &str| {
         let text = text
@@ -131,7 +139,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::options::Scope;
 
     const FILE: &str = "\
 ; made by hand

@@ -22,7 +22,7 @@ const MEMBERS: [(&str, &str); 7] = [
     ("client_id", CLIENT_ID),
     ("client_secret", CLIENT_SECRET),
 ];
-const DEFAULT_PROFILE: &str = "DEFAULT";
+pub(super) const DEFAULT_PROFILE: &str = "DEFAULT";
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The profile of this name in this file, by default `DEFAULT` in `~/.databrickscfg`. `None` when neither was named and neither is
@@ -57,6 +57,21 @@ pub(super) fn load(name: Option<&str>, file: Option<&str>, variables: Variables<
             )));
         }
     };
+    let wanted = name.unwrap_or(DEFAULT_PROFILE);
+    match parse(&text, wanted, &path)? {
+        None if name.is_some() || file.is_some() => Err(Error::invalid_argument(format!(
+            "there is no profile '{wanted}' in {}",
+            path.display()
+        ))),
+        profile => Ok(profile),
+    }
+}
+
+/// The profile `wanted` of a file with this text; `None` when it is not there.
+///
+/// # Errors
+/// `InvalidArgument` for a text that is no such file.
+pub(super) fn parse(text: &str, wanted: &str, path: &Path) -> Result<Option<Source>> {
     let malformed = |line: usize| {
         // Without the line's text, which could be a token.
         Error::invalid_argument(format!(
@@ -68,7 +83,7 @@ pub(super) fn load(name: Option<&str>, file: Option<&str>, variables: Variables<
         return Err(malformed(line + 1));
     }
     let parsed = Ini::load_from_str_opt(
-        &text,
+        text,
         ParseOption {
             // Secrets are taken as they stand.
             enabled_quote: false,
@@ -77,15 +92,8 @@ pub(super) fn load(name: Option<&str>, file: Option<&str>, variables: Variables<
         },
     )
     .map_err(|error| malformed(error.line))?;
-    let wanted = name.unwrap_or(DEFAULT_PROFILE);
     let Some(section) = parsed.section(Some(wanted)) else {
-        return match name {
-            None if file.is_none() => Ok(None),
-            _ => Err(Error::invalid_argument(format!(
-                "there is no profile '{wanted}' in {}",
-                path.display()
-            ))),
-        };
+        return Ok(None);
     };
     let values = MEMBERS.into_iter().filter_map(|(member, key)| {
         let value = section.get(member)?.trim();

@@ -3,12 +3,13 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use databricks_telemetry::ErrorCategory;
 use databricks_wire::error::ApiError;
+use jiff::Timestamp;
 use reqwest::StatusCode;
 
 use super::retry::{self, Failure, Repeat};
 use crate::error::{Error, ErrorKind};
-use databricks_telemetry::ErrorCategory;
 
 /// One failed attempt.
 pub(crate) struct Attempt {
@@ -118,6 +119,13 @@ pub(super) fn status_error(status: StatusCode, body: &[u8], place: &str) -> Erro
     Error::new(kind, category, message)
         .with_error_code(&refusal.error_code)
         .with_http_status(status.as_u16())
+}
+
+/// Whether a refusal with this `Retry-After` and this body says what kind of failure it is.
+pub(crate) fn accepts_refusal(after: &str, body: &[u8]) -> bool {
+    let _ = retry::retry_after(after, Timestamp::now());
+    let error = status_error(StatusCode::TOO_MANY_REQUESTS, body, "the server");
+    error.error_code().is_some()
 }
 
 pub(super) fn final_error(repeat: Repeat, attempt: Attempt) -> Error {

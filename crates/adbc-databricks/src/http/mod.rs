@@ -32,7 +32,7 @@ use crate::auth::{self, Authenticator};
 use crate::error::{Error, Result};
 use crate::options::{self, Settings};
 use crate::uri::{Endpoint, authority};
-pub(crate) use attempt::{Attempt, transport_failure};
+pub(crate) use attempt::{Attempt, accepts_refusal, transport_failure};
 use attempt::{final_error, interrupted, root_cause, status_error};
 use proxy::Route;
 use retry::{Failure, Repeat, RetryPolicy, jitter, retry_after};

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use activity::Activity;
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{Field, Schema, SchemaRef};
 use databricks_telemetry::{ResultFormat, tags};
 use databricks_wire::sea::{ChunkInfo, Compression, Format, Manifest, ResultData, StatementResponse};
 use tokio::sync::oneshot;
@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::options::{self, Settings};
 use crate::progress::Progress;
 use crate::sea::run::Run;
+use crate::types::SqlType;
 use batches::{Batches, Feed};
 use budget::Reservation;
 use cloudfetch::stragglers::Rules;
@@ -354,6 +355,12 @@ pub(crate) fn accepts_answer(answer: &StatementResponse) -> bool {
         return false;
     };
     inline::accepts(manifest, data)
+}
+
+/// Whether a cell of a JSON result is a value of its column's type, as the manifest writes that.
+pub(crate) fn accepts_cell(sql_type: &str, text: &str) -> bool {
+    let field = Field::new("x", SqlType::parse(sql_type).to_arrow(), true);
+    json::decode(&Arc::new(Schema::new(vec![field])), &[vec![Some(text.to_owned())]]).is_ok()
 }
 
 /// Whether all links of an answer can be used.

@@ -1,0 +1,1 @@
+SELECT doc:path.to[0], x::INT, y?::INT, f(a => :a), CASE WHEN ? THEN 1 END FROM v

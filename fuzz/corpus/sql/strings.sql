@@ -1,0 +1,1 @@
+SELECT 'it''s :no', "\":no", r'\:no', `:no``:no`, $$ :no $$, /* :no /* ? */ :no */ :yes

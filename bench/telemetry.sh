@@ -5,6 +5,7 @@
 #   bench/telemetry.sh time       wall-clock time, under a healthy endpoint and under broken ones
 #   bench/telemetry.sh count      instructions of the client's process (needs valgrind)
 #   bench/telemetry.sh profile    which functions the difference is in
+#   bench/telemetry.sh records    instructions of telemetry alone, without driver, workspace and HTTP; builds in a minute
 #
 # The client is a release build without DataFusion. The workspace is the dev build of `dbsql serve` in a process of its own: it
 # is not what is measured. CARGO_TARGET_DIR is honoured for the client.
@@ -17,6 +18,26 @@ work=$(mktemp -d)
 servers=()
 trap 'for pid in "${servers[@]}"; do kill "$pid" 2>/dev/null || true; done; rm -rf "$work"' EXIT
 
+# Instructions for each query: of what 500 more of them take, so that starting and ending count for nothing.
+records() {
+  cargo build -q --release -p databricks-telemetry --example records
+  local client=${CARGO_TARGET_DIR:-target}/release/examples/records few many
+  few=$(instructions "$work/few" "$client" 100) many=$(instructions "$work/many" "$client" 600)
+  echo "telemetry alone: $(((many - few) / 500)) instructions a query, which leaves two records"
+  callgrind_annotate --inclusive=yes --threshold=99.9 "$work/many" | grep -E 'PROGRAM TOTALS|databricks_|activity::' | head -n 30
+}
+
+# Instructions of a command, all threads: the file for its profile, the command.
+instructions() {
+  local profile=$1
+  shift
+  valgrind --tool=callgrind --callgrind-out-file="$profile" "$@" 2>&1 | awk '/Collected/ {print $NF}'
+}
+
+if [ "$what" = records ]; then
+  records
+  exit
+fi
 (unset CARGO_TARGET_DIR && cargo build -q -p dbsql)
 cargo build -q --release -p adbc-databricks --example telemetry_overhead
 client=${CARGO_TARGET_DIR:-target}/release/examples/telemetry_overhead
@@ -44,8 +65,7 @@ time_it() {
 
 # Instructions of one run, all threads: mode, queries, SQL.
 count() {
-  valgrind --tool=callgrind --callgrind-out-file="$work/callgrind.$1" "$client" "$url" "$@" 2>&1 |
-    awk '/Collected/ {print $NF}'
+  instructions "$work/callgrind.$1" "$client" "$url" "$@"
 }
 
 median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
@@ -85,5 +105,5 @@ time) time_it ;;
 count) count_it ;;
 profile) profile ;;
 all) time_it && count_it ;;
-*) echo "bench/telemetry.sh [time|count|profile]" >&2 && exit 2 ;;
+*) echo "bench/telemetry.sh [time|count|profile|records]" >&2 && exit 2 ;;
 esac

@@ -106,6 +106,48 @@ fn data_that_does_not_fit_the_table_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn temporary_tables_take_rows_in_every_mode_and_other_connections_do_not_see_them() {
+    const TEMPORARY: (&str, &str) = ("adbc.ingest.temporary", "true");
+    for method in METHODS {
+        let (workspace, mut connection) = with_volume(method);
+        let mut other = connect_with(&workspace, &[]).unwrap();
+        ingest(&mut connection, "t", &[], reader(vec![numbers(&[100])])).unwrap();
+        let mut put = |options: &[(&str, &str)], values: &[i64]| {
+            let options = [options, &[TEMPORARY]].concat();
+            ingest(&mut connection, "own", &options, reader(vec![numbers(values)])).map_err(|error| error.status)
+        };
+        assert_eq!(put(&[APPEND], &[1]), Err(Status::NotFound), "{method}");
+        assert_eq!(put(&[], &[1, 2]), Ok(Some(2)), "{method}");
+        assert_eq!(put(&[], &[1]), Err(Status::AlreadyExists), "{method}");
+        assert_eq!(put(&[APPEND], &[3]), Ok(Some(1)), "{method}");
+        assert_eq!(put(&[CREATE_APPEND], &[4]), Ok(Some(1)), "{method}");
+        assert_eq!(sum(&mut connection, "own"), "4/10");
+        let mut put = |table, options: &[(&str, &str)], values: &[i64]| {
+            let options = [options, &[TEMPORARY]].concat();
+            ingest(&mut connection, table, &options, reader(vec![numbers(values)])).map_err(|error| error.status)
+        };
+        assert_eq!(put("own", &[REPLACE], &[7]), Ok(Some(1)), "{method}");
+        assert_eq!(put("fresh", &[REPLACE], &[8]), Ok(Some(1)), "{method}");
+        assert_eq!(put("fresher", &[CREATE_APPEND], &[]), Ok(Some(0)), "{method}");
+        // A lasting table of the same name is in nobody's way, and stays as it was.
+        assert_eq!(put("t", &[], &[9]), Ok(Some(1)), "{method}");
+        for (table, expected) in [("own", "1/7"), ("fresh", "1/8"), ("t", "1/9"), ("default.t", "1/100")] {
+            assert_eq!(sum(&mut connection, table), expected, "{method} {table}");
+        }
+        assert_eq!(sum(&mut other, "t"), "1/100", "{method}");
+        let missing = query(&mut other, "SELECT * FROM own").unwrap_err();
+        assert_eq!(missing.status, Status::NotFound, "{method}");
+        ingest(&mut other, "own", &[TEMPORARY], reader(vec![numbers(&[5])])).unwrap();
+        assert_eq!(sum(&mut other, "own"), "1/5", "{method}");
+        // Nothing is left beside the tables.
+        let left = query(&mut connection, "SHOW TABLES").unwrap();
+        assert_eq!(left.num_rows(), 5, "{method}: {left:?}");
+        drop(connection);
+        assert_eq!(query(&mut other, "SHOW TABLES").unwrap().num_rows(), 2, "{method}");
+    }
+}
+
+#[test]
 fn without_rows_there_is_a_table_and_without_anything_bound_an_invalid_state() {
     for method in METHODS {
         let (_workspace, mut connection) = with_volume(method);

@@ -181,8 +181,12 @@ impl<'a> Ingest<'a> {
     }
 
     fn create(&self, verb: &str, columns: &Columns) -> String {
-        let temporary = if self.temporary { " TEMPORARY" } else { "" };
-        format!("{verb}{temporary} TABLE {} {}", self.table, columns.definitions())
+        format!("{verb} {} {} {}", self.kind(), self.table, columns.definitions())
+    }
+
+    /// What stands before the table's name in statements that create it.
+    fn kind(&self) -> &'static str {
+        if self.temporary { "TEMPORARY TABLE" } else { "TABLE" }
     }
 
     /// Makes sure that there is a table which can take the data.
@@ -274,10 +278,10 @@ impl<'a> Ingest<'a> {
         let mut path = String::new();
         quote(directory, &mut path);
         let (table, names, casts) = (&self.table, columns.names(), columns.casts());
-        let temporary = if self.temporary { "TEMPORARY " } else { "" };
+        let kind = self.kind();
         match self.mode {
             Mode::Replace => format!(
-                "CREATE OR REPLACE {temporary}TABLE {table} AS SELECT {casts} FROM read_files({path}, format => 'parquet')"
+                "CREATE OR REPLACE {kind} {table} AS SELECT {casts} FROM read_files({path}, format => 'parquet')"
             ),
             // What is known of loaded files belongs to a table that lasts.
             _ if self.temporary => {
@@ -291,7 +295,8 @@ impl<'a> Ingest<'a> {
     fn by_insert(&self, columns: &Columns, mut rows: Rows) -> Result<u64> {
         let replacing = self.mode == Mode::Replace;
         let table = if replacing {
-            self.tell(format!("CREATE TABLE {} {}", self.beside, columns.definitions()))?;
+            let (kind, columns) = (self.kind(), columns.definitions());
+            self.tell(format!("CREATE {kind} {} {columns}", self.beside))?;
             Table::Own
         } else {
             self.prepare(columns)?
@@ -321,8 +326,10 @@ impl<'a> Ingest<'a> {
         if replacing {
             let swapped = outcome.and_then(|()| {
                 self.tell(format!(
-                    "CREATE OR REPLACE TABLE {} AS SELECT * FROM {}",
-                    self.table, self.beside
+                    "CREATE OR REPLACE {} {} AS SELECT * FROM {}",
+                    self.kind(),
+                    self.table,
+                    self.beside
                 ))
             });
             let dropped = self.clear(format!("DROP TABLE IF EXISTS {}", self.beside));
@@ -373,8 +380,11 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    /// A table made from a query has no constraints: they are added.
+    /// A table made from a query has no constraints: they are added. A temporary table takes no change of that kind.
     fn restrict(&self, columns: &Columns) -> Result<()> {
+        if self.temporary {
+            return Ok(());
+        }
         columns.not_null().try_for_each(|column| {
             self.tell(format!("ALTER TABLE {} ALTER COLUMN {column} SET NOT NULL", self.table))
                 .map_err(|error| stands(error, "the table holds the new rows, not all columns are NOT NULL"))

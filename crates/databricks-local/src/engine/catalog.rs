@@ -225,6 +225,14 @@ impl Schema {
         }
     }
 
+    /// Whether it has a table of this name, as far as that is known without reading files.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        match &self.content {
+            Content::Tables { tables, .. } => read(tables).contains_key(&key(name)),
+            Content::Files(_) | Content::Information { .. } => false,
+        }
+    }
+
     /// Whether there are no tables.
     pub(crate) fn is_empty(&self) -> bool {
         match &self.content {

@@ -28,6 +28,7 @@ use super::interval::cast_to_wire;
 use super::plan::{Context, Parsed};
 use super::session::Execution;
 use super::statement::{CopyInto, VolumeStatement};
+use super::temporary;
 use super::volumes::Volumes;
 
 /// Copies the rows of new files into a table. A file that was copied into it before, and has not changed since, is left out.
@@ -120,7 +121,7 @@ fn by_name(batch: &RecordBatch, schema: &ArrowSchema, table: &str) -> Result<Rec
 /// When a catalog, a schema or the volume is missing, or is there already.
 pub(crate) fn volume(context: &Context, statement: VolumeStatement) -> Result<Execution, SqlError> {
     let place = |name: &[String]| -> Result<(String, String, String), SqlError> {
-        let place = context.place(name)?;
+        let place = context.lasting_place(name)?;
         Ok((place.catalog, place.schema.name.clone(), place.name.to_lowercase()))
     };
     match statement {
@@ -172,6 +173,7 @@ pub(crate) async fn set_nullable(
     nullable: bool,
 ) -> Result<Execution, SqlError> {
     let place = context.place(table)?;
+    temporary::refuse(&place, Class::TEMP_TABLE_ALTER, "ALTER TABLE on the table")?;
     let table = stored(&place, &place.table().await?)?;
     let writer = table.writer().await;
     writer.set_nullable(column, nullable)?;

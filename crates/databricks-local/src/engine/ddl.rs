@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
+use datafusion::common::TableReference;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::{
     self, ColumnOption, CommentDef, CreateTableOptions, ObjectName, ObjectType, SqlOption,
 };
@@ -21,6 +23,7 @@ use super::parameter::Bound;
 use super::plan::{Context, Place, Planned, parts};
 use super::session::Execution;
 use super::table::StoredTable;
+use super::temporary;
 use super::types::wire_schema;
 
 /// Takes the clauses about storage out of a `CREATE TABLE`: they say where and how rows lie, never which rows there are.
@@ -28,11 +31,14 @@ use super::types::wire_schema;
 /// # Errors
 /// `UNSUPPORTED_FEATURE` for a location or a format other than Delta, which would name data that is elsewhere.
 pub(crate) fn without_layout(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, SqlError> {
-    let words: Vec<String> = tokens.iter().filter_map(word).take(4).collect();
+    let words: Vec<String> = tokens.iter().filter_map(word).take(5).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if !matches!(
         words.as_slice(),
-        ["CREATE", "TABLE", ..] | ["CREATE", "OR", "REPLACE", "TABLE"]
+        ["CREATE", "TABLE", ..]
+            | ["CREATE", "TEMP" | "TEMPORARY", "TABLE", ..]
+            | ["CREATE", "OR", "REPLACE", "TABLE", ..]
+            | ["CREATE", "OR", "REPLACE", "TEMP" | "TEMPORARY", "TABLE"]
     ) {
         return Ok(tokens);
     }
@@ -110,7 +116,7 @@ pub(crate) async fn create_table(
     bound: &Bound,
 ) -> Result<Execution, SqlError> {
     if create.external
-        || create.temporary
+        || create.global.is_some()
         || create.like.is_some()
         || create.clone.is_some()
         || create.location.is_some()
@@ -121,7 +127,7 @@ pub(crate) async fn create_table(
         ));
     }
     let comment = table_comment(&create)?;
-    let place = writable(context, &create.name)?;
+    let place = new_place(context, &create.name, create.temporary, create.if_not_exists)?;
     let there = place.schema.named(&place.name).await?;
     if there.is_some() && create.if_not_exists {
         return Ok(Execution::without_rows());
@@ -161,13 +167,23 @@ pub(crate) async fn create_view(
     written: &ResultNames,
     bound: &Bound,
 ) -> Result<Execution, SqlError> {
-    if create.materialized || create.temporary {
+    if create.materialized {
         return Err(SqlError::new(
             Class::UNSUPPORTED_FEATURE,
             "Only plain views can be created here.",
         ));
     }
-    let place = writable(context, &create.name)?;
+    let place = new_place(context, &create.name, create.temporary, create.if_not_exists)?;
+    if !create.temporary {
+        let query = ast::Statement::Query(create.query.clone());
+        let references = context
+            .state
+            .resolve_table_references(&DFStatement::Statement(Box::new(query)));
+        let own = |reference: &TableReference| matches!(reference, TableReference::Bare { table } if context.temporary.holds(table));
+        if let Some(table) = references.unwrap_or_default().into_iter().find(own) {
+            return Err(temporary::refuse_reference(&place, table.table()));
+        }
+    }
     if let Some(there) = place.schema.named(&place.name).await? {
         if create.if_not_exists {
             return Ok(Execution::without_rows());
@@ -211,6 +227,7 @@ pub(crate) async fn create_view(
 pub(crate) async fn truncate(context: &Context, truncate: &ast::Truncate) -> Result<Execution, SqlError> {
     for target in &truncate.table_names {
         let place = context.place(&parts(&target.name)?)?;
+        temporary::refuse(&place, Class::TEMP_TABLE_TRUNCATE, "TRUNCATE TABLE on the table")?;
         let table = place.table().await?;
         stored(&place, &table)?.writer().await.replace(&[])?;
     }
@@ -349,8 +366,31 @@ fn schema_place(context: &Context, name: &[String]) -> Result<(String, String), 
     }
 }
 
+/// Where a statement puts what it creates.
+fn new_place(context: &Context, name: &ObjectName, temporary: bool, if_not_exists: bool) -> Result<Place, SqlError> {
+    if !temporary {
+        return writable(context, name);
+    }
+    if if_not_exists {
+        return Err(SqlError::new(
+            Class::PARSE_SYNTAX_ERROR,
+            "Syntax error at or near 'IF': what is temporary takes OR REPLACE, but not IF NOT EXISTS.",
+        ));
+    }
+    match parts(name)?.as_slice() {
+        [name] => Ok(context.temporary_place(&name.to_lowercase())),
+        parts => Err(SqlError::new(
+            Class::TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS,
+            format!(
+                "Temporary tables and views take a name of one part, got: {}.",
+                quoted(parts)
+            ),
+        )),
+    }
+}
+
 fn writable(context: &Context, name: &ObjectName) -> Result<Place, SqlError> {
-    let mut place = context.place(&parts(name)?)?;
+    let mut place = context.lasting_place(&parts(name)?)?;
     // Unlike columns, tables and views have their names in lower case.
     place.name = place.name.to_lowercase();
     if place.schema.is_writable() {
@@ -382,6 +422,15 @@ fn cannot_modify(name: &str) -> SqlError {
 }
 
 fn already_exists(place: &Place) -> SqlError {
+    if place.is_temporary() {
+        return SqlError::new(
+            Class::TEMP_OBJECT_ALREADY_EXISTS,
+            format!(
+                "Cannot create the temporary table or view {} because it already exists. Choose a different name, or drop or replace the existing object.",
+                place.quoted()
+            ),
+        );
+    }
     SqlError::new(
         Class::TABLE_OR_VIEW_ALREADY_EXISTS,
         format!(

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use datafusion::scalar::ScalarValue;
 
 use super::ansi;
+use super::temporary::schema_behind;
 
 /// All functions of the engine's own.
 pub(crate) fn all(user: &str) -> Vec<Arc<ScalarUDF>> {
@@ -92,7 +93,7 @@ impl ScalarUDFImpl for SessionFunction {
         let text = match &self.source {
             Source::Catalog => options.catalog.default_catalog.clone(),
             Source::Constant(text) => text.clone(),
-            Source::Schema => options.catalog.default_schema.clone(),
+            Source::Schema => schema_behind(&options.catalog.default_schema).to_owned(),
             Source::TimeZone => options.execution.time_zone.clone().unwrap_or_default(),
         };
         Ok(ColumnarValue::Scalar(ScalarValue::Utf8(Some(text))))

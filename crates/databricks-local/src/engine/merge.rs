@@ -409,6 +409,7 @@ async fn both(
     }
     Ok(Context {
         volumes: Arc::clone(&context.volumes),
+        temporary: Arc::clone(&context.temporary),
         catalogs: Arc::clone(&context.catalogs),
         settings: context.settings.clone(),
         state,

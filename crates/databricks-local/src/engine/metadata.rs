@@ -257,6 +257,7 @@ async fn tables(
             }
         }
     }
+    let lasting = vec![false; rows.len()];
     let batch = batch(
         &texts_schema(&[
             "namespace",
@@ -268,7 +269,7 @@ async fn tables(
         ]),
         &rows,
     )?;
-    with_is_temporary(&batch)
+    with_is_temporary(&batch, lasting)
 }
 
 async fn tables_of(context: &Context, schema: &[String], like: &Pattern, views: bool) -> Result<Execution, SqlError> {
@@ -280,27 +281,29 @@ async fn tables_of(context: &Context, schema: &[String], like: &Pattern, views: 
             .named(&context.settings.catalog)?
             .named(&context.settings.schema)?,
     };
-    let tables = schema.all().await?;
-    let wanted = |table: &&Table| like.matches(&table.name) && (!views || table.kind == super::catalog::Kind::View);
-    let rows: Vec<Vec<Cell>> = tables
-        .iter()
-        .filter(wanted)
-        .map(|table| vec![schema.name.as_str().into(), table.name.as_str().into()])
-        .collect();
+    let wanted = |table: &Table| like.matches(&table.name) && (!views || table.kind == super::catalog::Kind::View);
+    let (mut rows, mut temporary): (Vec<Vec<Cell>>, Vec<bool>) = (Vec::new(), Vec::new());
+    // What is temporary is in no schema, and in the list of every one.
+    for schema in [&schema, &context.temporary] {
+        for table in schema.all().await?.into_iter().filter(wanted) {
+            rows.push(vec![schema.name.as_str().into(), table.name.into()]);
+            temporary.push(schema.name.is_empty());
+        }
+    }
     let names = if views {
         ["namespace", "viewName"]
     } else {
         ["database", "tableName"]
     };
-    with_is_temporary(&batch(&texts_schema(&names), &rows)?)
+    with_is_temporary(&batch(&texts_schema(&names), &rows)?, temporary)
 }
 
-/// Adds `isTemporary`, which nothing here is, as the third column.
-fn with_is_temporary(batch: &RecordBatch) -> Result<Execution, SqlError> {
+/// Adds `isTemporary` as the third column.
+fn with_is_temporary(batch: &RecordBatch, temporary: Vec<bool>) -> Result<Execution, SqlError> {
     let mut fields: Vec<Arc<Field>> = batch.schema().fields().to_vec();
     let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
     fields.insert(2, Arc::new(Field::new("isTemporary", DataType::Boolean, true)));
-    columns.insert(2, Arc::new(BooleanArray::from(vec![false; batch.num_rows()])));
+    columns.insert(2, Arc::new(BooleanArray::from(temporary)));
     Ok(Execution::of_batch(RecordBatch::try_new(
         Arc::new(ArrowSchema::new(fields)),
         columns,
@@ -386,12 +389,17 @@ pub(crate) async fn describe_table(context: &Context, name: &[String], extended:
     let table = place.table().await?;
     let mut rows = described(&table.provider.schema(), context);
     if extended {
-        let kind = table.kind.information_name();
+        let kind = match place.is_temporary() {
+            true => "TEMPORARY",
+            false => table.kind.information_name(),
+        };
         let mut detail = |name: &str, value: &str| rows.push(vec![name.into(), value.into(), "".into()]);
         detail("", "");
         detail("# Detailed Table Information", "");
-        detail("Catalog", &place.catalog);
-        detail("Database", &place.schema.name);
+        if !place.is_temporary() {
+            detail("Catalog", &place.catalog);
+            detail("Database", &place.schema.name);
+        }
         detail("Table", &table.name);
         detail("Owner", OWNER);
         detail("Type", kind);

@@ -41,6 +41,7 @@ mod settings;
 mod stack;
 mod statement;
 mod table;
+mod temporary;
 mod tpch;
 mod tpch_cache;
 pub(crate) mod types;

@@ -33,6 +33,7 @@ use super::parameter::{self, Bound};
 use super::rewrite;
 use super::session::Execution;
 use super::settings::Settings;
+use super::temporary;
 use super::types::{DatabricksTypes, wire_batch, wire_schema, with_maps_as_structs};
 use super::volumes::Volumes;
 
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) state: SessionState,
     pub(crate) volumes: Arc<Volumes>,
+    /// The session's own tables and views.
+    pub(crate) temporary: Arc<Schema>,
 }
 
 /// A parsed statement, the values of its markers, and the names that it gives to its result.
@@ -67,7 +70,13 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn quoted(&self) -> String {
-        quoted(&[self.catalog.as_str(), self.schema.name.as_str(), self.name.as_str()])
+        let parts = [self.catalog.as_str(), self.schema.name.as_str(), self.name.as_str()];
+        quoted(&parts[if self.is_temporary() { 2 } else { 0 }..])
+    }
+
+    /// Whether it is among a session's own tables, which are in no catalog and in a schema without a name.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.catalog.is_empty()
     }
 
     /// # Errors
@@ -133,15 +142,19 @@ impl States {
 }
 
 impl Context {
-    pub(crate) fn new(engine: &Engine, settings: Settings) -> Self {
+    pub(crate) fn new(engine: &Engine, settings: Settings, own: Arc<Schema>) -> Self {
         let mut state = engine.states.for_settings(&engine.template, &settings);
         let options = Arc::clone(state.config_options());
         state.execution_props_mut().mark_start_execution(options);
+        if !own.is_empty() {
+            temporary::find_first(&own, &mut state, &engine.catalogs, &settings);
+        }
         Self {
             catalogs: Arc::clone(&engine.catalogs),
             settings,
             state,
             volumes: Arc::clone(&engine.volumes),
+            temporary: own,
         }
     }
 
@@ -240,11 +253,31 @@ impl Context {
         self.place(&parts)?.table().await
     }
 
-    /// Where a table of this name is, or would be.
+    /// Where a table of this name is, or would be: a temporary one before all others.
     ///
     /// # Errors
     /// `NO_SUCH_CATALOG_EXCEPTION`, `SCHEMA_NOT_FOUND`.
     pub(crate) fn place(&self, name: &[String]) -> Result<Place, SqlError> {
+        match name {
+            [name] if self.temporary.holds(name) => Ok(self.temporary_place(name)),
+            name => self.lasting_place(name),
+        }
+    }
+
+    /// The place of a table of the session.
+    pub(crate) fn temporary_place(&self, name: &str) -> Place {
+        Place {
+            catalog: String::new(),
+            schema: Arc::clone(&self.temporary),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Where a table of this name is, or would be, among those that outlive the session.
+    ///
+    /// # Errors
+    /// `NO_SUCH_CATALOG_EXCEPTION`, `SCHEMA_NOT_FOUND`.
+    pub(crate) fn lasting_place(&self, name: &[String]) -> Result<Place, SqlError> {
         let (catalog, schema, name) = match name {
             [name] => (&self.settings.catalog, &self.settings.schema, name),
             [schema, name] => (&self.settings.catalog, schema, name),

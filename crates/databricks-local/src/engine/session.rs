@@ -13,18 +13,21 @@ use datafusion::sql::sqlparser::ast;
 use futures::stream;
 
 use super::Engine;
+use super::catalog::Schema;
 use super::error::{Class, SqlError};
 use super::plan::{Context, Parsed};
 use super::settings::Settings;
 use super::stack::OnLargeStack;
 use super::statement::{self, Command, Transfer};
 use super::types::column_infos;
-use super::{analyze, copy_into, ddl, dml, merge, metadata};
+use super::{analyze, copy_into, ddl, dml, merge, metadata, temporary};
 
 /// A session: its place among the names, its confs. Statements of one session may run at the same time.
 pub struct EngineSession {
     engine: Arc<Engine>,
     settings: RwLock<Settings>,
+    /// The tables and views that only its statements see, and that go with it.
+    temporary: Arc<Schema>,
 }
 
 /// What a statement gives. Dropping the stream ends the work behind it.
@@ -88,6 +91,7 @@ impl EngineSession {
         Self {
             engine,
             settings: RwLock::new(settings),
+            temporary: temporary::schema(),
         }
     }
 
@@ -134,7 +138,7 @@ impl EngineSession {
         parameters: &[Parameter],
         settings: Settings,
     ) -> Result<Execution, SqlError> {
-        let context = Context::new(&self.engine, settings);
+        let context = Context::new(&self.engine, settings, Arc::clone(&self.temporary));
         match statement::parse(sql)? {
             Command::Analyze(statement) => Box::pin(analyze::analyze(&context, statement)).await,
             Command::CopyInto(copy) => Box::pin(copy_into::copy_into(&context, copy)).await,

@@ -87,6 +87,10 @@ pub(crate) fn parse(sql: &str) -> Result<Command, SqlError> {
         "ANALYZE" if word.quote_style.is_none() => cursor.analyze(),
         "PUT" | "GET" | "REMOVE" if cursor.string_is_next() => cursor.transfer(&head),
         "CREATE" if cursor.keyword("VOLUME") => cursor.create_volume(),
+        "CREATE" if cursor.keyword("GLOBAL") || cursor.keywords(&["OR", "REPLACE", "GLOBAL"]) => Err(SqlError::new(
+            Class::UNSUPPORTED_FEATURE,
+            "Global temporary views are not supported here.",
+        )),
         "DROP" if cursor.keyword("VOLUME") => cursor.drop_volume(),
         "ALTER" if cursor.keyword("TABLE") => cursor.alter_table(),
         "ALTER" | "BEGIN" | "CACHE" | "CALL" | "COMMENT" | "COMMIT" | "DECLARE" | "GRANT" | "LIST" | "MSCK"

@@ -75,7 +75,7 @@ async fn every_change_of_rows_works_on_them() {
     );
     assert_eq!(changed("UPDATE t SET name = 'x' WHERE id = 1").await, Some(1));
     assert_eq!(changed("DELETE FROM t WHERE ID = 2").await, Some(1));
-    let merge = "MERGE INTO t USING (SELECT 3 AS Id, 'y' AS name) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = s.name";
+    let merge = "MERGE INTO t USING (SELECT 3 AS id, 'y' AS name) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = s.name";
     assert_eq!(changed(merge).await, Some(1));
     let rows = run(&session, "SELECT * FROM t ORDER BY id").await;
     assert_eq!(rows.rows, text(&[&["1", "x"], &["3", "y"]]));

@@ -8,83 +8,27 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema as ArrowSchema, Schema
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    self, AssignmentTarget, Expr, Ident, JoinConstraint, JoinOperator, MergeAction, MergeClauseKind, MergeInsertKind,
-    ObjectName, SetExpr, TableFactor, TableWithJoins, Value,
+    self, Expr, Ident, JoinConstraint, JoinOperator, SetExpr, TableFactor, TableWithJoins, Value,
 };
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
-use super::dml::{aliased, column, counted, nullable_batch, parsed_query, select_from, target};
-use super::error::{Class, SqlError, quoted};
+use super::dml::{aliased, counted, nullable_batch, parsed_query, select_from, target};
+use super::error::{Class, SqlError};
 use super::interval::cast_to_wire;
 use super::parameter::Bound;
-use super::plan::{Context, Place, parts};
+use super::plan::Context;
 use super::session::Execution;
 use super::table::StoredTable;
+use clauses::{Action, Clause, Clauses};
+
+mod clauses;
+mod stars;
+
+pub(crate) use stars::without_stars;
 
 /// The column that tells the target's rows apart.
 const ROW: &str = "__merge_row";
 const SOURCE: &str = "__merge_source";
 const TARGET: &str = "__merge_target";
-/// What stands for `*` in `UPDATE SET *` and `INSERT *`, which the parser does not know.
-const STAR: &str = "*";
-
-/// Puts names in place of the stars of a `MERGE`.
-pub(crate) fn without_stars(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let significant: Vec<usize> = (0..tokens.len())
-        .filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_)))
-        .collect();
-    let keyword = |at: Option<&usize>| match at.map(|&at| &tokens[at].token) {
-        Some(Token::Word(word)) => word.keyword,
-        _ => Keyword::NoKeyword,
-    };
-    if keyword(significant.first()) != Keyword::MERGE {
-        return tokens;
-    }
-    let star = Token::Word(Word {
-        value: STAR.to_owned(),
-        quote_style: Some('`'),
-        keyword: Keyword::NoKeyword,
-    });
-    let mut actions: Vec<(usize, Vec<Token>)> = Vec::new();
-    for at in 2..significant.len() {
-        let ends = significant.get(at + 1).is_none() || keyword(significant.get(at + 1)) == Keyword::WHEN;
-        if tokens[significant[at]].token != Token::Mul || !ends {
-            continue;
-        }
-        let before = (keyword(significant.get(at - 2)), keyword(significant.get(at - 1)));
-        match before {
-            (Keyword::UPDATE, Keyword::SET) => {
-                actions.push((
-                    significant[at],
-                    vec![star.clone(), Token::Eq, Token::make_keyword("NULL")],
-                ));
-            }
-            (Keyword::THEN, Keyword::INSERT) => actions.push((
-                significant[at],
-                vec![
-                    Token::LParen,
-                    star.clone(),
-                    Token::RParen,
-                    Token::make_keyword("VALUES"),
-                    Token::LParen,
-                    Token::make_keyword("NULL"),
-                    Token::RParen,
-                ],
-            )),
-            _ => {}
-        }
-    }
-    let mut replaced = Vec::with_capacity(tokens.len());
-    let mut actions = actions.into_iter().peekable();
-    for (at, token) in tokens.into_iter().enumerate() {
-        match actions.next_if(|(star, _)| *star == at) {
-            Some((_, words)) => replaced.extend(words.into_iter().map(|word| TokenWithSpan::new(word, token.span))),
-            None => replaced.push(token),
-        }
-    }
-    replaced
-}
 
 /// `MERGE INTO … USING … ON … WHEN …`.
 ///
@@ -190,178 +134,11 @@ fn name(factor: &TableFactor, otherwise: &str) -> Result<Ident, SqlError> {
     }
 }
 
-struct Clauses {
-    matched: Vec<Clause>,
-    by_target: Vec<Clause>,
-    by_source: Vec<Clause>,
-}
-
-struct Clause {
-    condition: Option<Expr>,
-    action: Action,
-}
-
-enum Action {
-    Delete,
-    /// New values by column: of an update or of a row that is inserted.
-    Put(Vec<(usize, Expr)>),
-}
-
-impl Action {
-    fn values(&self) -> &[(usize, Expr)] {
-        match self {
-            Self::Delete => &[],
-            Self::Put(values) => values,
-        }
-    }
-}
-
 #[derive(Clone, Copy)]
 enum Kind {
     Matched,
     ByTarget,
     BySource,
-}
-
-impl Clauses {
-    fn of(
-        clauses: Vec<ast::MergeClause>,
-        sides: &Sides,
-        schema: &ArrowSchema,
-        place: &Place,
-    ) -> Result<Self, SqlError> {
-        let mut sorted = Self {
-            matched: Vec::new(),
-            by_target: Vec::new(),
-            by_source: Vec::new(),
-        };
-        if clauses.is_empty() {
-            return Err(SqlError::new(
-                Class::PARSE_SYNTAX_ERROR,
-                "Syntax error: MERGE takes at least one WHEN clause.",
-            ));
-        }
-        for clause in clauses {
-            let (of_kind, class) = match clause.clause_kind {
-                MergeClauseKind::Matched => (&mut sorted.matched, Class::NON_LAST_MATCHED),
-                MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget => {
-                    (&mut sorted.by_target, Class::NON_LAST_NOT_MATCHED_BY_TARGET)
-                }
-                MergeClauseKind::NotMatchedBySource => (&mut sorted.by_source, Class::NON_LAST_NOT_MATCHED_BY_SOURCE),
-            };
-            if of_kind.last().is_some_and(|before| before.condition.is_none()) {
-                return Err(SqlError::new(
-                    class,
-                    "Of several WHEN clauses of one kind, only the last can omit the condition.",
-                ));
-            }
-            let by_source = matches!(clause.clause_kind, MergeClauseKind::NotMatchedBySource);
-            of_kind.push(Clause {
-                condition: clause.predicate,
-                action: action(clause.action, by_source, sides, schema, place)?,
-            });
-        }
-        Ok(sorted)
-    }
-}
-
-fn action(
-    action: MergeAction,
-    by_source: bool,
-    sides: &Sides,
-    schema: &ArrowSchema,
-    place: &Place,
-) -> Result<Action, SqlError> {
-    let given: Vec<(ObjectName, Expr)> = match action {
-        MergeAction::Delete { .. } => return Ok(Action::Delete),
-        MergeAction::Update(update) => {
-            if update.update_predicate.is_some() || update.delete_predicate.is_some() {
-                return Err(unsupported("A clause of MERGE has its condition before THEN."));
-            }
-            let assignments = update
-                .assignments
-                .into_iter()
-                .map(|assignment| match assignment.target {
-                    AssignmentTarget::ColumnName(name) => Ok((name, assignment.value)),
-                    AssignmentTarget::Tuple(_) => Err(unsupported("One column is assigned at a time.")),
-                });
-            assignments.collect::<Result<_, _>>()?
-        }
-        MergeAction::Insert(insert) => {
-            if insert.insert_predicate.is_some() {
-                return Err(unsupported("A clause of MERGE has its condition before THEN."));
-            }
-            let MergeInsertKind::Values(values) = insert.kind else {
-                return Err(unsupported("A clause of MERGE inserts VALUES or *."));
-            };
-            let [row] = <[_; 1]>::try_from(values.rows).map_err(|_| {
-                SqlError::new(
-                    Class::PARSE_SYNTAX_ERROR,
-                    "Syntax error: a clause of MERGE inserts one row.",
-                )
-            })?;
-            if insert.columns.is_empty() {
-                return Err(SqlError::new(
-                    Class::PARSE_SYNTAX_ERROR,
-                    "Syntax error: INSERT in MERGE names its columns.",
-                ));
-            }
-            if insert.columns.len() != row.content.len() {
-                return Err(SqlError::new(
-                    Class::INSERT_COLUMN_ARITY_MISMATCH,
-                    format!(
-                        "Cannot write to {}: {} columns are expected, the data has {}.",
-                        place.quoted(),
-                        insert.columns.len(),
-                        row.content.len()
-                    ),
-                ));
-            }
-            insert.columns.into_iter().zip(row.content).collect()
-        }
-    };
-    if let [(name, _)] = given.as_slice()
-        && parts(name)? == [STAR]
-    {
-        if by_source {
-            return Err(unsupported(
-                "A row that no source row matches has no values to be set to.",
-            ));
-        }
-        let of_source =
-            |name: &String| Expr::CompoundIdentifier(vec![sides.source.clone(), Ident::with_quote('`', name.as_str())]);
-        let fields = schema.fields().iter().enumerate();
-        return Ok(Action::Put(
-            fields.map(|(at, field)| (at, of_source(field.name()))).collect(),
-        ));
-    }
-    let mut values: Vec<(usize, Expr)> = Vec::with_capacity(given.len());
-    for (name, value) in given {
-        let at = assigned(&name, sides, schema, place)?;
-        if values.iter().any(|(before, _)| *before == at) {
-            let name = quoted(&[schema.field(at).name()]);
-            return Err(SqlError::new(
-                Class::COLUMN_ALREADY_EXISTS,
-                format!("The column {name} is given more than once."),
-            ));
-        }
-        values.push((at, value));
-    }
-    Ok(Action::Put(values))
-}
-
-/// The column of the target that a name means, which may be qualified by the target's name.
-fn assigned(name: &ObjectName, sides: &Sides, schema: &ArrowSchema, place: &Place) -> Result<usize, SqlError> {
-    let qualified = parts(name)?;
-    if let [.., table, _] = qualified.as_slice()
-        && !table.eq_ignore_ascii_case(&sides.target.value)
-    {
-        return Err(SqlError::new(
-            Class::UNRESOLVED_COLUMN,
-            format!("{} is no column of {}.", quoted(&qualified), place.quoted()),
-        ));
-    }
-    column(name, schema, place)
 }
 
 /// A context in which the rows of both sides stand still, under names of their own: all queries of a merge see the same rows, even of a

@@ -10,6 +10,10 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::error::{Class, SqlError};
 use super::parameter::{micros, months};
+use function::function_rewritten;
+
+mod format;
+mod function;
 
 /// Rewrites a statement in place.
 ///
@@ -177,155 +181,6 @@ fn plain_interval(interval: &Interval) -> Result<Option<Expr>, SqlError> {
     })))
 }
 
-fn function_rewritten(function: &ast::Function) -> Result<Option<Expr>, SqlError> {
-    let name = function.name.to_string().to_lowercase();
-    let renamed = match name.as_str() {
-        "approx_count_distinct" => "approx_distinct",
-        "any_value" | "first" => "first_value",
-        "endswith" => "ends_with",
-        "explode" => "unnest",
-        "last" => "last_value",
-        "lcase" => "lower",
-        "len" => "length",
-        "sign" => "signum",
-        "startswith" => "starts_with",
-        "std" => "stddev",
-        "ucase" => "upper",
-        _ => "",
-    };
-    if !renamed.is_empty() {
-        let name = ObjectName::from(vec![Ident::new(renamed)]);
-        return Ok(Some(Expr::Function(ast::Function {
-            name,
-            ..function.clone()
-        })));
-    }
-    let Some(arguments) = arguments(function) else {
-        return Ok(None);
-    };
-    Ok(match (name.as_str(), arguments.as_slice()) {
-        // These take an INT, which a literal is.
-        ("date_add" | "date_sub" | "add_months", [date, count]) if is_integer_literal(count) => Some(call(
-            &name,
-            vec![date.clone(), cast(count.clone(), DataType::Int(None))],
-        )),
-        ("count_if", [condition]) => {
-            let counted = call("nullif", vec![condition.clone(), Expr::value(Value::Boolean(false))]);
-            let args = FunctionArguments::List(argument_list(vec![counted]));
-            let name = ObjectName::from(vec![Ident::new("count")]);
-            Some(Expr::Function(ast::Function {
-                name,
-                args,
-                ..function.clone()
-            }))
-        }
-        ("isnotnull", [inner]) => Some(Expr::IsNotNull(Box::new(inner.clone()))),
-        ("isnull", [inner]) => Some(Expr::IsNull(Box::new(inner.clone()))),
-        ("curdate", []) => Some(call("current_date", Vec::new())),
-        ("charindex" | "locate", [part, whole]) => Some(call("instr", vec![whole.clone(), part.clone()])),
-        ("to_date", [text]) => Some(cast(text.clone(), DataType::Date)),
-        ("to_timestamp", [text]) => Some(cast(text.clone(), DataType::Timestamp(None, ast::TimezoneInfo::None))),
-        ("date_format", [date, format]) => Some(call("to_char", vec![date.clone(), chrono_format(format)?])),
-        ("to_date" | "to_timestamp", [text, format]) => Some(call(&name, vec![text.clone(), chrono_format(format)?])),
-        (
-            part @ ("year" | "quarter" | "month" | "week" | "weekofyear" | "day" | "dayofmonth" | "dayofweek"
-            | "dayofyear" | "hour" | "minute" | "second"),
-            [date],
-        ) => {
-            let part = match part {
-                "weekofyear" => "week",
-                "dayofmonth" => "day",
-                "dayofyear" => "doy",
-                other => other,
-            };
-            Some(call(
-                "date_part",
-                vec![Expr::value(Value::SingleQuotedString(part.to_owned())), date.clone()],
-            ))
-        }
-        (type_name, [inner]) => cast_function(type_name).map(|data_type| cast(inner.clone(), data_type)),
-        _ => None,
-    })
-}
-
-fn is_integer_literal(expr: &Expr) -> bool {
-    match expr {
-        Expr::UnaryOp {
-            op: UnaryOperator::Minus,
-            expr,
-        } => is_integer_literal(expr),
-        Expr::Value(value) => matches!(&value.value, Value::Number(digits, _) if digits.parse::<i32>().is_ok()),
-        _ => false,
-    }
-}
-
-/// The type that a function casts to, if the function is a type's name.
-fn cast_function(name: &str) -> Option<DataType> {
-    Some(match name {
-        "bigint" => DataType::BigInt(None),
-        "binary" => DataType::Binary(None),
-        "boolean" => DataType::Boolean,
-        "date" => DataType::Date,
-        "double" => DataType::Double(ast::ExactNumberInfo::None),
-        "float" => DataType::Float(ast::ExactNumberInfo::None),
-        "int" => DataType::Int(None),
-        "smallint" => DataType::SmallInt(None),
-        "string" => DataType::String(None),
-        "timestamp" => DataType::Timestamp(None, ast::TimezoneInfo::None),
-        "tinyint" => DataType::TinyInt(None),
-        _ => return None,
-    })
-}
-
-/// A datetime pattern of letters as one of percent signs.
-///
-/// # Errors
-/// `UNSUPPORTED_FEATURE` when the pattern is no literal or has letters that have no counterpart.
-fn chrono_format(format: &Expr) -> Result<Expr, SqlError> {
-    let pattern = match format {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(pattern) | Value::DoubleQuotedString(pattern) => pattern,
-            _ => return Err(unsupported("A datetime pattern that is no literal")),
-        },
-        _ => return Err(unsupported("A datetime pattern that is no literal")),
-    };
-    let letters: Vec<char> = pattern.chars().collect();
-    let mut chrono = String::new();
-    let mut at = 0;
-    while at < letters.len() {
-        let letter = letters[at];
-        let count = letters[at..].iter().take_while(|&&next| next == letter).count();
-        at += count;
-        chrono.push_str(match (letter, count) {
-            ('y', 4) => "%Y",
-            ('y', 2) => "%y",
-            ('M', 2) => "%m",
-            ('M', 3) => "%b",
-            ('M', 4) => "%B",
-            ('d', 2) => "%d",
-            ('D', 3) => "%j",
-            ('E', 1..=3) => "%a",
-            ('E', 4) => "%A",
-            ('H', 2) => "%H",
-            ('h', 2) => "%I",
-            ('m', 2) => "%M",
-            ('s', 2) => "%S",
-            ('S', 3) => "%3f",
-            ('S', 6) => "%6f",
-            ('a', 1) => "%p",
-            ('%', _) => return Err(unsupported("A datetime pattern with percent signs")),
-            (letter, _) if letter.is_ascii_alphabetic() || letter == '\'' => {
-                return Err(unsupported("This letter in a datetime pattern"));
-            }
-            (other, count) => {
-                chrono.extend(std::iter::repeat_n(other, count));
-                continue;
-            }
-        });
-    }
-    Ok(Expr::value(Value::SingleQuotedString(chrono)))
-}
-
 /// Plain arguments, if there are no others.
 fn arguments(function: &ast::Function) -> Option<Vec<Expr>> {
     match &function.args {
@@ -377,18 +232,4 @@ fn cast(expr: Expr, data_type: DataType) -> Expr {
 
 fn unsupported(what: &str) -> SqlError {
     SqlError::new(Class::UNSUPPORTED_FEATURE, format!("{what} is not supported here."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn datetime_patterns_are_translated_or_refused() {
-        let format = |pattern: &str| chrono_format(&Expr::value(Value::SingleQuotedString(pattern.to_owned())));
-        let chrono = Expr::value(Value::SingleQuotedString("%Y-%m-%d %H:%M:%S".to_owned()));
-        assert_eq!(format("yyyy-MM-dd HH:mm:ss").unwrap(), chrono);
-        assert!(format("yyyy-QQ").is_err());
-        assert!(format("yyyy%").is_err());
-    }
 }

@@ -1,0 +1,69 @@
+//! Datetime patterns.
+
+use datafusion::sql::sqlparser::ast::{Expr, Value};
+
+use super::unsupported;
+use crate::engine::error::SqlError;
+
+/// A datetime pattern of letters as one of percent signs.
+///
+/// # Errors
+/// `UNSUPPORTED_FEATURE` when the pattern is no literal or has letters that have no counterpart.
+pub(super) fn chrono_format(format: &Expr) -> Result<Expr, SqlError> {
+    let pattern = match format {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(pattern) | Value::DoubleQuotedString(pattern) => pattern,
+            _ => return Err(unsupported("A datetime pattern that is no literal")),
+        },
+        _ => return Err(unsupported("A datetime pattern that is no literal")),
+    };
+    let letters: Vec<char> = pattern.chars().collect();
+    let mut chrono = String::new();
+    let mut at = 0;
+    while at < letters.len() {
+        let letter = letters[at];
+        let count = letters[at..].iter().take_while(|&&next| next == letter).count();
+        at += count;
+        chrono.push_str(match (letter, count) {
+            ('y', 4) => "%Y",
+            ('y', 2) => "%y",
+            ('M', 2) => "%m",
+            ('M', 3) => "%b",
+            ('M', 4) => "%B",
+            ('d', 2) => "%d",
+            ('D', 3) => "%j",
+            ('E', 1..=3) => "%a",
+            ('E', 4) => "%A",
+            ('H', 2) => "%H",
+            ('h', 2) => "%I",
+            ('m', 2) => "%M",
+            ('s', 2) => "%S",
+            ('S', 3) => "%3f",
+            ('S', 6) => "%6f",
+            ('a', 1) => "%p",
+            ('%', _) => return Err(unsupported("A datetime pattern with percent signs")),
+            (letter, _) if letter.is_ascii_alphabetic() || letter == '\'' => {
+                return Err(unsupported("This letter in a datetime pattern"));
+            }
+            (other, count) => {
+                chrono.extend(std::iter::repeat_n(other, count));
+                continue;
+            }
+        });
+    }
+    Ok(Expr::value(Value::SingleQuotedString(chrono)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datetime_patterns_are_translated_or_refused() {
+        let format = |pattern: &str| chrono_format(&Expr::value(Value::SingleQuotedString(pattern.to_owned())));
+        let chrono = Expr::value(Value::SingleQuotedString("%Y-%m-%d %H:%M:%S".to_owned()));
+        assert_eq!(format("yyyy-MM-dd HH:mm:ss").unwrap(), chrono);
+        assert!(format("yyyy-QQ").is_err());
+        assert!(format("yyyy%").is_err());
+    }
+}

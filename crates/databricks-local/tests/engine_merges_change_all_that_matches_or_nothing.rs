@@ -191,3 +191,17 @@ async fn a_merge_that_fails_changes_nothing() {
     .await;
     assert_eq!(view.sql_state, "0A000");
 }
+
+#[tokio::test]
+async fn columns_are_found_in_any_case_on_both_sides() {
+    let session = session();
+    run(&session, "CREATE TABLE target (Id INT, Name STRING)").await;
+    run(&session, "CREATE TABLE source (ID INT, NAME STRING)").await;
+    run(&session, "INSERT INTO target VALUES (1, 'old'), (2, 'kept')").await;
+    run(&session, "INSERT INTO source VALUES (1, 'new'), (3, 'added')").await;
+    let merge = "MERGE INTO target AS t USING source AS s ON t.id = s.id AND s.Name <> t.NAME \
+                 WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT (id, name) VALUES (s.id, s.name)";
+    run(&session, merge).await;
+    let rows = run(&session, "SELECT * FROM target ORDER BY id").await;
+    assert_eq!(rows.rows, text(&[&["1", "new"], &["2", "kept"], &["3", "added"]]));
+}

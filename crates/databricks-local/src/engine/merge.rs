@@ -19,8 +19,10 @@ use super::plan::Context;
 use super::session::Execution;
 use super::table::StoredTable;
 use clauses::{Action, Clause, Clauses};
+use spelling::Spelling;
 
 mod clauses;
+mod spelling;
 mod stars;
 
 pub(crate) use stars::without_stars;
@@ -45,16 +47,19 @@ pub(crate) async fn merge(context: &Context, merge: ast::Merge, bound: &Bound) -
     }];
     let (place, table) = target(context, &into).await?;
     let schema = TableProvider::schema(table.as_ref());
-    let sides = Sides {
+    let mut sides = Sides {
         target: name(&into[0].relation, TARGET)?,
         source: name(&merge.source, SOURCE)?,
         on: *merge.on,
     };
-    let clauses = Clauses::of(merge.clauses, &sides, &schema, &place)?;
+    let mut clauses = Clauses::of(merge.clauses, &sides, &schema, &place)?;
 
     let writer = table.writer().await;
     let old = writer.snapshot();
-    let inner = both(context, merge.source, &old, &schema, bound).await?;
+    let (inner, source) = both(context, merge.source, &old, &schema, bound).await?;
+    let spelling = Spelling::new(&sides, &schema, &source);
+    spelling.respell(&mut sides.on);
+    clauses.expressions().for_each(|expr| spelling.respell(expr));
 
     let mut pieces: Vec<Piece> = Vec::new();
     let mut changes: Vec<Change> = vec![Change::None; old.iter().map(RecordBatch::num_rows).sum()];
@@ -142,14 +147,14 @@ enum Kind {
 }
 
 /// A context in which the rows of both sides stand still, under names of their own: all queries of a merge see the same rows, even of a
-/// source that others change meanwhile or that draws random numbers.
+/// source that others change meanwhile or that draws random numbers. With it, the columns of the source.
 async fn both(
     context: &Context,
     source: TableFactor,
     old: &[RecordBatch],
     schema: &SchemaRef,
     bound: &Bound,
-) -> Result<Context, SqlError> {
+) -> Result<(Context, SchemaRef), SqlError> {
     let query = select_from(vec![TableWithJoins {
         relation: source,
         joins: Vec::new(),
@@ -180,17 +185,21 @@ async fn both(
     }
 
     let mut state = context.state.clone();
-    for (name, schema, rows) in [(SOURCE, source_schema, rows), (TARGET, target_schema, numbered)] {
+    for (name, schema, rows) in [
+        (SOURCE, Arc::clone(&source_schema), rows),
+        (TARGET, target_schema, numbered),
+    ] {
         let table = Arc::new(StoredTable::new(schema, &rows, context.memory())?);
         state.register_udtf(name, Arc::new(Rows(table)));
     }
-    Ok(Context {
+    let context = Context {
         volumes: Arc::clone(&context.volumes),
         temporary: Arc::clone(&context.temporary),
         catalogs: Arc::clone(&context.catalogs),
         settings: context.settings.clone(),
         state,
-    })
+    };
+    Ok((context, source_schema))
 }
 
 /// A table under the name of a function.

@@ -38,6 +38,18 @@ impl Action {
 }
 
 impl Clauses {
+    /// All conditions and values.
+    pub(super) fn expressions(&mut self) -> impl Iterator<Item = &mut Expr> {
+        let clauses = [&mut self.matched, &mut self.by_target, &mut self.by_source];
+        clauses.into_iter().flatten().flat_map(|clause| {
+            let values = match &mut clause.action {
+                Action::Delete => None,
+                Action::Put(values) => Some(values.iter_mut().map(|(_, value)| value)),
+            };
+            clause.condition.iter_mut().chain(values.into_iter().flatten())
+        })
+    }
+
     pub(super) fn of(
         clauses: Vec<ast::MergeClause>,
         sides: &Sides,

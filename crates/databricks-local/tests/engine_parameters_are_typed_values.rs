@@ -93,6 +93,62 @@ async fn a_value_of_every_type_and_null_of_every_type() {
 }
 
 #[tokio::test]
+async fn a_value_keeps_its_type_however_small_it_is_and_wherever_it_stands() {
+    let session = session();
+    for (type_text, value, column) in [
+        ("TINYINT", "5", "TINYINT"),
+        ("SMALLINT", "5", "SMALLINT"),
+        ("INT", "5", "INT"),
+        ("BIGINT", "5", "BIGINT"),
+        ("BIGINT", "-5", "BIGINT"),
+        ("FLOAT", "5", "FLOAT"),
+        ("DOUBLE", "5", "DOUBLE"),
+        ("DECIMAL(1,0)", "5", "DECIMAL(1,0)"),
+        ("DECIMAL(38,0)", "5", "DECIMAL(38,0)"),
+        ("STRING", "5", "STRING"),
+        ("BOOLEAN", "true", "BOOLEAN"),
+        ("DATE", "2024-02-29", "DATE"),
+        ("TIMESTAMP", "2024-02-29 01:02:03", "TIMESTAMP"),
+        ("TIMESTAMP_NTZ", "2024-02-29 01:02:03", "TIMESTAMP_NTZ"),
+        ("BINARY", "00ff", "BINARY"),
+        ("INTERVAL YEAR TO MONTH", "1-6", "INTERVAL YEAR TO MONTH"),
+        ("INTERVAL DAY TO SECOND", "1 00:00:01", "INTERVAL DAY TO SECOND"),
+    ] {
+        let parameter = [named("p", Some(type_text), Some(value))];
+        let column = format!("p {column}");
+        for sql in [
+            "SELECT :p AS p",
+            "SELECT p FROM (SELECT :p AS p)",
+            "SELECT p FROM VALUES (:p) AS t(p)",
+            "SELECT :p AS p UNION ALL SELECT :p",
+            "WITH t AS (SELECT :p AS p) SELECT p FROM t WHERE p = :p",
+            "SELECT max(:p) AS p FROM range(3)",
+            "SELECT CASE WHEN id = 0 THEN :p END AS p FROM range(2)",
+        ] {
+            let is_interval = type_text.starts_with("INTERVAL");
+            if is_interval && sql != "SELECT :p AS p" {
+                continue;
+            }
+            let answer = try_run(&session, sql, &parameter).await;
+            let answer = answer.unwrap_or_else(|error| panic!("{type_text} in {sql}: {error}"));
+            assert_eq!(answer.columns, [column.as_str()], "{type_text} in {sql}");
+        }
+    }
+    // What is written without a marker is still INT where it fits.
+    let small = [named("p", Some("BIGINT"), Some("1"))];
+    let both = try_run(&session, "SELECT :p + 1 AS p, 1 AS q", &small).await.unwrap();
+    assert_eq!(both.columns, ["p BIGINT", "q INT"]);
+    let rows = try_run(&session, "SELECT a FROM VALUES (1), (:p) AS t(a)", &small)
+        .await
+        .unwrap();
+    assert_eq!(rows.columns, ["a BIGINT"]);
+    try_run(&session, "CREATE TABLE kept AS SELECT :p AS p", &small)
+        .await
+        .unwrap();
+    assert_eq!(run(&session, "SELECT p FROM kept").await.columns, ["p BIGINT"]);
+}
+
+#[tokio::test]
 async fn markers_go_by_name_or_by_place() {
     let session = session();
     let sql = "SELECT :a AS a, ':a ?' AS s, :b AS b, :a AS again -- :c ?\n /* :d ? */ FROM range(:n) AS `:e`";

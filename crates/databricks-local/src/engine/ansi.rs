@@ -1,10 +1,12 @@
 //! Arithmetic as Databricks does it: small literals are INT, `/` never truncates, overflow and division by zero are errors.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
+use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_nested::extract::array_element_udf;
@@ -40,6 +42,20 @@ pub(crate) fn apply(plan: LogicalPlan, ansi: bool) -> Result<LogicalPlan> {
     Ok(plan.transform_up_with_subqueries(|plan| rewriter.plan(plan))?.data)
 }
 
+/// The mark of a literal that was bound to a marker: it has its type already.
+///
+/// It is taken off when types are settled, so that it shows in no schema.
+pub(crate) fn bound(value: ScalarValue) -> ScalarAndMetadata {
+    let mark = BTreeMap::from([(BOUND.to_owned(), String::new())]);
+    ScalarAndMetadata::new(value, Some(FieldMetadata::new(mark)))
+}
+
+const BOUND: &str = "bound";
+
+fn is_bound(metadata: Option<&FieldMetadata>) -> bool {
+    metadata.is_some_and(|metadata| metadata.inner().contains_key(BOUND))
+}
+
 struct Rewriter {
     ansi: bool,
     /// Whether integer literals that fit become INT.
@@ -55,7 +71,7 @@ impl Rewriter {
             LogicalPlan::Union(union) => Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(
                 union.inputs,
             )?))),
-            LogicalPlan::Values(values) if self.narrow => narrowed_values(values),
+            LogicalPlan::Values(values) => narrowed_values(values, self.narrow),
             plan => {
                 let schema = merge_schema(&plan.inputs());
                 let names = NamePreserver::new(&plan);
@@ -72,6 +88,9 @@ impl Rewriter {
 
     fn expr(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         match expr {
+            Expr::Literal(value, metadata) if is_bound(metadata.as_ref()) => {
+                Ok(Transformed::yes(Expr::Literal(value, None)))
+            }
             Expr::Literal(ScalarValue::Int64(Some(_)), _) if self.narrow => {
                 Ok(narrowed(&expr).map_or_else(|| Transformed::no(expr), Transformed::yes))
             }
@@ -107,24 +126,31 @@ impl Rewriter {
     }
 }
 
-/// Values keep the types of their schema unless all of a column's literals can change with it; markers have types already.
-fn narrowed_values(values: Values) -> Result<Transformed<LogicalPlan>> {
+/// Values keep the types of their schema unless all of a column's literals can change with it.
+fn narrowed_values(values: Values, narrow: bool) -> Result<Transformed<LogicalPlan>> {
     let all_literals = values
         .values
         .iter()
         .flatten()
-        .all(|expr| matches!(expr, Expr::Literal(..) | Expr::Placeholder(_)));
+        .all(|expr| matches!(expr, Expr::Literal(..)));
     if !all_literals {
         return Ok(Transformed::no(LogicalPlan::Values(values)));
     }
     let mut rows = values.values;
     for column in 0..values.schema.fields().len() {
-        if rows.iter().all(|row| narrowed(&row[column]).is_some()) {
+        if narrow && rows.iter().all(|row| narrowed(&row[column]).is_some()) {
             for row in &mut rows {
                 if let Some(narrow) = narrowed(&row[column]) {
                     row[column] = narrow;
                 }
             }
+        }
+    }
+    for expr in rows.iter_mut().flatten() {
+        if let Expr::Literal(_, metadata) = expr
+            && is_bound(metadata.as_ref())
+        {
+            *metadata = None;
         }
     }
     Ok(Transformed::yes(LogicalPlanBuilder::values(rows)?.build()?))
@@ -137,6 +163,7 @@ fn call(function: Arc<ScalarUDF>, left: Expr, right: Expr) -> Expr {
 /// An integer literal as INT, or NULL as it is, or nothing.
 fn narrowed(expr: &Expr) -> Option<Expr> {
     match expr {
+        Expr::Literal(_, metadata) if is_bound(metadata.as_ref()) => None,
         Expr::Literal(ScalarValue::Int64(Some(value)), metadata) => {
             let value = i32::try_from(*value).ok()?;
             Some(Expr::Literal(ScalarValue::Int32(Some(value)), metadata.clone()))

@@ -333,10 +333,8 @@ impl Context {
 
     async fn try_plan(&self, query: ast::Query, bound: &Bound) -> Result<LogicalPlan, DataFusionError> {
         let statement = Box::new(ast::Statement::Query(Box::new(query)));
-        let ansi = self.settings.ansi;
-        if bound.values.is_empty() {
-            let plan = self.state.statement_to_plan(DFStatement::Statement(statement)).await?;
-            ansi::apply(plan, ansi)
+        let plan = if bound.values.is_empty() {
+            self.state.statement_to_plan(DFStatement::Statement(statement)).await?
         } else {
             // Preparing tells the planner the types of the markers.
             let prepare = ast::Statement::Prepare {
@@ -353,11 +351,10 @@ impl Context {
                     "a prepared statement was planned as something else".to_owned(),
                 ));
             };
-            // Before the values are there: a literal 7 is an INT, a bound BIGINT of 7 is none.
-            let plan = ansi::apply(Arc::unwrap_or_clone(prepared.input), ansi)?;
-            let values: Vec<ScalarValue> = bound.values.clone();
-            plan.with_param_values(ParamValues::from(values))
-        }
+            let values = bound.values.iter().cloned().map(ansi::bound).collect();
+            Arc::unwrap_or_clone(prepared.input).with_param_values(ParamValues::List(values))?
+        };
+        ansi::apply(plan, self.settings.ansi)
     }
 
     /// The planner reports missing tables and functions as text. What is missing is found out here by looking for it.

@@ -92,7 +92,8 @@ async fn query_1_pricing_summary_report() {
     let expected: Vec<Vec<String>> = groups
         .into_iter()
         .map(|((flag, status), group)| {
-            let average = |sum: i128| decimal(sum * 10_000 / group.count, 6);
+            // To the nearest, half up: all sums are positive.
+            let average = |sum: i128| decimal((sum * 20_000 + group.count) / (2 * group.count), 6);
             vec![
                 flag.to_owned(),
                 status.to_owned(),

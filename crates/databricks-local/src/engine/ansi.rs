@@ -3,25 +3,34 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, Datum, new_null_array};
+use arrow::compute::concat;
 use arrow::compute::kernels::numeric;
-use arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
+use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use arrow::error::ArrowError;
 use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::functions::core::get_field;
+use datafusion::functions_nested::concat::array_concat_udf;
 use datafusion::functions_nested::extract::array_element_udf;
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::functions_nested::map_extract::map_extract_udf;
+use datafusion::functions_nested::reverse::array_reverse_udf;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, GetFieldAccess, LogicalPlan, LogicalPlanBuilder, Operator,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Union, Values, Volatility, lit,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Union, Values, Volatility, cast, lit,
 };
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::error::{Class, SqlError};
+use super::function::element::{self, Asked};
+use super::types::{DatabricksTypes, type_text, wire_type};
 use divide::{Divide, Division, divide};
 
 mod divide;
@@ -31,14 +40,17 @@ pub(crate) fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         divide(Division::TryDivide),
         Arc::new(ScalarUDF::new_from_impl(WholeDivide::new())),
+        tried(Arithmetic::Add),
+        tried(Arithmetic::Subtract),
+        tried(Arithmetic::Multiply),
     ]
 }
 
 /// Rewrites a plan as it comes from the planner, before the optimizer and its coercions see it.
-pub(crate) fn apply(plan: LogicalPlan, ansi: bool) -> Result<LogicalPlan> {
+pub(crate) fn apply(plan: LogicalPlan, ansi: bool, types: &DatabricksTypes) -> Result<LogicalPlan> {
     // The two sides of a recursion must keep the type that they agreed on.
     let narrow = !plan.exists(|plan| Ok(matches!(plan, LogicalPlan::RecursiveQuery(_))))?;
-    let rewriter = Rewriter { ansi, narrow };
+    let rewriter = Rewriter { ansi, narrow, types };
     Ok(plan.transform_up_with_subqueries(|plan| rewriter.plan(plan))?.data)
 }
 
@@ -56,13 +68,14 @@ fn is_bound(metadata: Option<&FieldMetadata>) -> bool {
     metadata.is_some_and(|metadata| metadata.inner().contains_key(BOUND))
 }
 
-struct Rewriter {
+struct Rewriter<'a> {
     ansi: bool,
+    types: &'a DatabricksTypes,
     /// Whether integer literals that fit become INT.
     narrow: bool,
 }
 
-impl Rewriter {
+impl Rewriter<'_> {
     fn plan(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         match plan {
             // A limit is BIGINT and nothing else.
@@ -72,18 +85,34 @@ impl Rewriter {
                 union.inputs,
             )?))),
             LogicalPlan::Values(values) => narrowed_values(values, self.narrow),
-            plan => {
-                let schema = merge_schema(&plan.inputs());
-                let names = NamePreserver::new(&plan);
-                let plan = plan.map_expressions(|expr| {
-                    let name = names.save(&expr);
-                    let expr = expr.transform_up(|expr| self.expr(expr, &schema))?;
-                    Ok(expr.update_data(|expr| name.restore(expr)))
-                })?;
-                // Even a plan without a literal of its own may stand on one whose types have changed.
-                plan.map_data(LogicalPlan::recompute_schema)
+            LogicalPlan::Window(window) => {
+                let window = self.expressions(LogicalPlan::Window(window))?;
+                window.transform_data(|window| Ok(Transformed::yes(with_int_ranks(window)?)))
             }
+            plan => self.expressions(plan),
         }
+    }
+
+    fn expressions(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let schema = merge_schema(&plan.inputs());
+        let names = NamePreserver::new(&plan);
+        let plan = plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let expr = expr.transform_up(|expr| self.expr(expr, &schema))?;
+            // The variables of a lambda take the types that its array has now.
+            let expr = if expr.transformed
+                && expr
+                    .data
+                    .exists(|expr| Ok(matches!(expr, Expr::HigherOrderFunction(_))))?
+            {
+                expr.transform_data(|expr| expr.resolve_lambda_variables(&schema))?
+            } else {
+                expr
+            };
+            Ok(expr.update_data(|expr| name.restore(expr)))
+        })?;
+        // Even a plan without a literal of its own may stand on one whose types have changed.
+        plan.map_data(LogicalPlan::recompute_schema)
     }
 
     fn expr(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -108,6 +137,15 @@ impl Rewriter {
                     return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })));
                 };
                 let (left, right) = exact_literals(*left, *right, schema)?;
+                if op == Operator::Minus
+                    && left.get_type(schema)? == DataType::Date32
+                    && right.get_type(schema)? == DataType::Date32
+                {
+                    // Between dates there is an interval of days, not a number.
+                    let midnight = |date| Box::new(cast(date, DataType::Timestamp(TimeUnit::Microsecond, None)));
+                    let (left, right) = (midnight(left), midnight(right));
+                    return Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })));
+                }
                 if self.ansi && left.get_type(schema)?.is_integer() && right.get_type(schema)?.is_integer() {
                     return Ok(Transformed::yes(call(
                         Arc::new(ScalarUDF::new_from_impl(Checked::new(arithmetic))),
@@ -121,9 +159,84 @@ impl Rewriter {
                     right: Box::new(right),
                 })))
             }
+            Expr::Cast(Cast { expr, field }) => seconds_cast(*expr, field, schema),
+            Expr::ScalarFunction(function) => self.function(function, schema),
             expr => Ok(Transformed::no(expr)),
         }
     }
+
+    /// Functions that are others for other types of arguments.
+    fn function(&self, function: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        const SEVERAL: [&str; 6] = [
+            "concat",
+            "date_trunc",
+            "element_of",
+            "reverse",
+            "try_element_at",
+            "typeof",
+        ];
+        if function.args.is_empty() || !SEVERAL.contains(&function.func.name()) {
+            return Ok(Transformed::no(Expr::ScalarFunction(function)));
+        }
+        let ScalarFunction { func, args } = function;
+        let first = args[0].get_type(schema)?;
+        let other = |func, args| Expr::ScalarFunction(ScalarFunction::new_udf(func, args));
+        let expr = match (func.name(), &first) {
+            ("typeof", _) => {
+                let wire = wire_type(&first, &self.types.time_zone);
+                lit(type_text(&wire).to_lowercase())
+            }
+            ("element_of" | "try_element_at", DataType::Map(..)) => {
+                let values = other(map_extract_udf(), args);
+                other(array_element_udf(), vec![values, lit(1_i64)])
+            }
+            ("concat", DataType::List(_)) => other(array_concat_udf(), args),
+            ("reverse", DataType::List(_)) => other(array_reverse_udf(), args),
+            ("date_trunc", DataType::Utf8) if args.len() == 2 && args[1].get_type(schema)? == DataType::Date32 => {
+                let mut args = args;
+                args[1] = cast(args[1].clone(), self.types.timestamp());
+                other(func, args)
+            }
+            _ => return Ok(Transformed::no(other(func, args))),
+        };
+        Ok(Transformed::yes(expr))
+    }
+}
+
+/// A number that becomes a time, or the reverse, counts seconds; the planner's casts would count the type's own units.
+fn seconds_cast(expr: Expr, field: FieldRef, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let from = expr.get_type(schema)?;
+    let (expr, zone) = match (&from, field.data_type()) {
+        (from, DataType::Timestamp(_, zone)) if from.is_integer() => (cast(expr, DataType::Int64), zone.clone()),
+        (DataType::Timestamp(_, zone), to) if to.is_integer() => (expr, zone.clone()),
+        _ => {
+            let expr = Box::new(expr);
+            return Ok(Transformed::no(Expr::Cast(Cast { expr, field })));
+        }
+    };
+    let expr = Box::new(cast(expr, DataType::Timestamp(TimeUnit::Second, zone)));
+    Ok(Transformed::yes(Expr::Cast(Cast { expr, field })))
+}
+
+/// Numbers of rows are INT.
+fn with_int_ranks(window: LogicalPlan) -> Result<LogicalPlan> {
+    let is_rank = |data_type: &DataType| *data_type == DataType::UInt64;
+    if !window.schema().fields().iter().any(|field| is_rank(field.data_type())) {
+        return Ok(window);
+    }
+    let columns: Vec<Expr> = window
+        .schema()
+        .iter()
+        .map(|(qualifier, field)| {
+            let column = Expr::Column(Column::from((qualifier, field)));
+            if is_rank(field.data_type()) {
+                cast(column, DataType::Int32).alias_qualified(qualifier.cloned(), field.name())
+            } else {
+                column
+            }
+        })
+        .collect();
+    LogicalPlanBuilder::from(window).project(columns)?.build()
 }
 
 /// Values keep the types of their schema unless all of a column's literals can change with it.
@@ -219,6 +332,27 @@ impl ExprPlanner for DatabricksExprs {
         Ok(PlannerResult::Planned(call(divide(division), expr.left, expr.right)))
     }
 
+    /// `column.field`, the field in any case.
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        nested_names: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        let mut expr = Expr::Column(Column::from((qualifier, field)));
+        let mut data_type = field.data_type().clone();
+        for name in nested_names {
+            let name = field_of(&data_type, name);
+            if let DataType::Struct(fields) = &data_type
+                && let Some(inner) = fields.iter().find(|field| *field.name() == name)
+            {
+                data_type = inner.data_type().clone();
+            }
+            expr = call(get_field(), expr, lit(name));
+        }
+        Ok(PlannerResult::Planned(expr))
+    }
+
     fn plan_field_access(
         &self,
         expr: RawFieldAccessExpr,
@@ -230,8 +364,15 @@ impl ExprPlanner for DatabricksExprs {
         );
         match expr.field_access {
             GetFieldAccess::ListIndex { key } if is_list => {
-                let index = Expr::BinaryExpr(BinaryExpr::new(key, Operator::Plus, Box::new(lit(1_i64))));
-                Ok(PlannerResult::Planned(call(array_element_udf(), expr.expr, index)))
+                let asked = if self.ansi { Asked::Subscript } else { Asked::Get };
+                Ok(PlannerResult::Planned(call(element::function(asked), expr.expr, *key)))
+            }
+            GetFieldAccess::NamedStructField {
+                name: ScalarValue::Utf8(Some(name)),
+            } => {
+                let expr = expr.expr;
+                let name = field_of(&expr.get_type(schema)?, &name);
+                Ok(PlannerResult::Planned(call(get_field(), expr, lit(name))))
             }
             field_access => Ok(PlannerResult::Original(RawFieldAccessExpr {
                 field_access,
@@ -239,6 +380,20 @@ impl ExprPlanner for DatabricksExprs {
             })),
         }
     }
+}
+
+/// The field's own spelling, which may differ in case from the one that is asked for.
+fn field_of(data_type: &DataType, name: &str) -> String {
+    let DataType::Struct(fields) = data_type else {
+        return name.to_owned();
+    };
+    let exact = fields.iter().find(|field| field.name() == name);
+    let any = || {
+        fields
+            .iter()
+            .find(|field| field.name().to_lowercase() == name.to_lowercase())
+    };
+    exact.or_else(any).map_or(name, |field| field.name()).to_owned()
 }
 
 fn is_number(data_type: &DataType) -> bool {
@@ -298,10 +453,21 @@ impl Arithmetic {
     }
 }
 
-/// Integer arithmetic that fails where the planner's own would wrap around.
+/// `try_add` and the like: NULL where there is no answer.
+fn tried(arithmetic: Arithmetic) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(Checked {
+        arithmetic,
+        tried: true,
+        signature: Signature::user_defined(Volatility::Immutable),
+    }))
+}
+
+/// Arithmetic that fails where the planner's own would wrap around.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Checked {
     arithmetic: Arithmetic,
+    /// Whether what has no answer is NULL.
+    tried: bool,
     signature: Signature,
 }
 
@@ -309,6 +475,7 @@ impl Checked {
     fn new(arithmetic: Arithmetic) -> Self {
         Self {
             arithmetic,
+            tried: false,
             signature: Signature::user_defined(Volatility::Immutable),
         }
     }
@@ -316,10 +483,13 @@ impl Checked {
 
 impl ScalarUDFImpl for Checked {
     fn name(&self) -> &str {
-        match self.arithmetic {
-            Arithmetic::Add => "checked_add",
-            Arithmetic::Multiply => "checked_multiply",
-            Arithmetic::Subtract => "checked_subtract",
+        match (self.arithmetic, self.tried) {
+            (Arithmetic::Add, false) => "checked_add",
+            (Arithmetic::Multiply, false) => "checked_multiply",
+            (Arithmetic::Subtract, false) => "checked_subtract",
+            (Arithmetic::Add, true) => "try_add",
+            (Arithmetic::Multiply, true) => "try_multiply",
+            (Arithmetic::Subtract, true) => "try_subtract",
         }
     }
 
@@ -339,7 +509,16 @@ impl ScalarUDFImpl for Checked {
                 DataType::Int8 | DataType::Int16 | DataType::Int32,
                 DataType::Int8 | DataType::Int16 | DataType::Int32,
             ) => DataType::Int32,
-            _ => DataType::Int64,
+            (left, right) if left.is_integer() && right.is_integer() => DataType::Int64,
+            // Only `try_` functions come here with other types.
+            (left, right) if left.is_numeric() && right.is_numeric() => DataType::Float64,
+            _ => {
+                return Err(SqlError::new(
+                    Class::DATATYPE_MISMATCH,
+                    format!("The function `{}` takes numbers.", self.name()),
+                )
+                .into());
+            }
         };
         Ok(vec![wide.clone(), wide])
     }
@@ -357,7 +536,41 @@ impl ScalarUDFImpl for Checked {
             Arithmetic::Multiply => numeric::mul,
             Arithmetic::Subtract => numeric::sub,
         };
+        if self.tried {
+            return self.row_by_row(&arguments, kernel);
+        }
         datafusion::physical_expr_common::datum::apply(left, right, kernel)
+    }
+}
+
+type Kernel = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ArrowError>;
+
+impl Checked {
+    /// All rows at once, and where that fails one by one, because one row's overflow is no other's.
+    fn row_by_row(&self, arguments: &ScalarFunctionArgs, kernel: Kernel) -> Result<ColumnarValue> {
+        let scalar = arguments
+            .args
+            .iter()
+            .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        let columns = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let [left, right] = columns.as_slice() else {
+            return Err(wrong_number(self.name(), columns.len()).into());
+        };
+        let answer = match kernel(left, right) {
+            Ok(answer) => answer,
+            Err(_) => {
+                let null = new_null_array(arguments.return_type(), 1);
+                let row = |row| kernel(&left.slice(row, 1), &right.slice(row, 1)).unwrap_or_else(|_| Arc::clone(&null));
+                let rows: Vec<ArrayRef> = (0..left.len()).map(row).collect();
+                let rows: Vec<&dyn Array> = rows.iter().map(AsRef::as_ref).collect();
+                concat(&rows)?
+            }
+        };
+        Ok(if scalar {
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&answer, 0)?)
+        } else {
+            ColumnarValue::Array(answer)
+        })
     }
 }
 

@@ -95,6 +95,10 @@ impl Dialect for LocalDialect {
         BASE.supports_cte_without_as()
     }
 
+    fn supports_order_by_all(&self) -> bool {
+        true
+    }
+
     fn supports_select_item_multi_column_alias(&self) -> bool {
         BASE.supports_select_item_multi_column_alias()
     }

@@ -6,11 +6,20 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    AggregateUDF, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use datafusion::scalar::ScalarValue;
 
 use super::ansi;
+use super::error::{Class, SqlError};
 use super::temporary::schema_behind;
+
+pub(crate) mod element;
+pub(crate) mod json;
+mod plain;
+mod regex;
+mod total;
 
 /// All functions of the engine's own.
 pub(crate) fn all(user: &str) -> Vec<Arc<ScalarUDF>> {
@@ -31,7 +40,40 @@ pub(crate) fn all(user: &str) -> Vec<Arc<ScalarUDF>> {
         .map(|function| Arc::new(ScalarUDF::new_from_impl(function)))
         .collect();
     functions.extend(ansi::functions());
+    functions.extend(element::functions());
+    functions.extend(json::functions());
+    functions.extend(regex::functions());
+    let any = Signature::any(1, Volatility::Immutable);
+    functions.push(Arc::new(ScalarUDF::new_from_impl(TypeOf(any))));
     functions
+}
+
+/// All aggregate functions of the engine's own.
+pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    total::functions()
+}
+
+/// `typeof`, which is answered when the types of a plan are settled, and so never called.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct TypeOf(Signature);
+
+impl ScalarUDFImpl for TypeOf {
+    fn name(&self) -> &str {
+        "typeof"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let error = SqlError::new(Class::INTERNAL_ERROR, "typeof was not answered by the planner");
+        Err(error.into())
+    }
 }
 
 /// A function without arguments that tells something of the session.

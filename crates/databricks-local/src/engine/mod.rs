@@ -57,7 +57,6 @@ use datafusion::catalog::TableProvider;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::prelude::SessionConfig;
 use datafusion_spark::SessionStateBuilderSpark;
 
@@ -255,7 +254,9 @@ impl WithFunctions for SessionStateBuilder {
             .get_or_insert_with(Vec::new)
             .extend(function::all(user));
         // The Spark library's average is one of doubles; this one keeps decimals decimal.
-        self.aggregate_functions().get_or_insert_with(Vec::new).push(avg_udaf());
+        self.aggregate_functions()
+            .get_or_insert_with(Vec::new)
+            .extend(function::aggregates());
         self
     }
 

@@ -354,7 +354,7 @@ impl Context {
             let values = bound.values.iter().cloned().map(ansi::bound).collect();
             Arc::unwrap_or_clone(prepared.input).with_param_values(ParamValues::List(values))?
         };
-        ansi::apply(plan, self.settings.ansi)
+        ansi::apply(plan, self.settings.ansi, &self.types())
     }
 
     /// The planner reports missing tables and functions as text. What is missing is found out here by looking for it.

@@ -4,16 +4,19 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, CastKind, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Interval, ObjectName, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value,
-    VisitMut, VisitorMut,
+    FunctionArguments, Ident, Interval, ObjectName, SetExpr, SetOperator, TableAlias, TableAliasColumnDef, TableFactor,
+    UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::error::{Class, SqlError};
+use super::function::json::PATH_OPERATOR;
 use super::parameter::{micros, months};
 use function::function_rewritten;
 
+mod explode;
 mod format;
 mod function;
+mod template;
 
 /// Rewrites a statement in place.
 ///
@@ -48,6 +51,18 @@ impl VisitorMut for Rewriter {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<SqlError> {
+        minus_to_except(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<SqlError> {
+        match explode::views_to_tables(select) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
         match rewritten(expr) {
             Ok(Some(new)) => *expr = new,
@@ -55,6 +70,16 @@ impl VisitorMut for Rewriter {
             Err(error) => return ControlFlow::Break(error),
         }
         ControlFlow::Continue(())
+    }
+}
+
+fn minus_to_except(body: &mut SetExpr) {
+    if let SetExpr::SetOperation { op, left, right, .. } = body {
+        if *op == SetOperator::Minus {
+            *op = SetOperator::Except;
+        }
+        minus_to_except(left);
+        minus_to_except(right);
     }
 }
 
@@ -121,9 +146,98 @@ fn rewritten(expr: &Expr) -> Result<Option<Expr>, SqlError> {
             })
         }
         Expr::Interval(interval) => plain_interval(interval)?,
+        Expr::UnaryOp {
+            op: UnaryOperator::BitwiseNot,
+            expr,
+        } => Some(call("bitwise_not", vec![*expr.clone()])),
+        Expr::Like {
+            negated,
+            any: true,
+            expr: text,
+            pattern,
+            escape_char,
+        } => Some(like_any(*negated, text, pattern, escape_char.as_ref())),
+        Expr::JsonAccess { value, path } => Some(json_path(value, path)?),
+        Expr::Struct { values, fields } if fields.is_empty() => Some(Expr::Struct {
+            values: values.iter().enumerate().map(named_field).collect(),
+            fields: Vec::new(),
+        }),
         Expr::Function(function) => function_rewritten(function)?,
         _ => None,
     })
+}
+
+/// A field without a name has that of its column, or `col` and its place.
+fn named_field((at, value): (usize, &Expr)) -> Expr {
+    let name = match value {
+        Expr::Named { .. } => return value.clone(),
+        Expr::Identifier(name) => name.clone(),
+        Expr::CompoundIdentifier(parts) => match parts.last() {
+            Some(name) => name.clone(),
+            None => return value.clone(),
+        },
+        _ => Ident::new(format!("col{}", at + 1)),
+    };
+    Expr::Named {
+        expr: Box::new(value.clone()),
+        name,
+    }
+}
+
+/// `LIKE ANY (a, b)` as `(LIKE a OR LIKE b)`.
+fn like_any(negated: bool, text: &Expr, pattern: &Expr, escape: Option<&ast::ValueWithSpan>) -> Expr {
+    let patterns = match pattern {
+        Expr::Tuple(patterns) => patterns.clone(),
+        Expr::Nested(pattern) => vec![*pattern.clone()],
+        pattern => vec![pattern.clone()],
+    };
+    let like = |pattern| Expr::Like {
+        negated: false,
+        any: false,
+        expr: Box::new(text.clone()),
+        pattern: Box::new(pattern),
+        escape_char: escape.cloned(),
+    };
+    let any = patterns.into_iter().map(like).reduce(|left, right| Expr::BinaryOp {
+        left: Box::new(left),
+        op: BinaryOperator::Or,
+        right: Box::new(right),
+    });
+    let any = Expr::Nested(Box::new(any.unwrap_or_else(|| Expr::value(Value::Boolean(false)))));
+    if negated {
+        Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: Box::new(any),
+        }
+    } else {
+        any
+    }
+}
+
+/// `column:a.b[0]` as a function of the column and the path `$.a.b[0]`.
+fn json_path(value: &Expr, path: &ast::JsonPath) -> Result<Expr, SqlError> {
+    let mut text = "$".to_owned();
+    for step in &path.path {
+        match step {
+            ast::JsonPathElem::Dot { key, quoted: false } => {
+                text.push('.');
+                text.push_str(key);
+            }
+            ast::JsonPathElem::Dot { key, quoted: true } => {
+                text.push_str(&format!("['{key}']"));
+            }
+            ast::JsonPathElem::Bracket { key } | ast::JsonPathElem::ColonBracket { key } => match key {
+                Expr::Value(key) => match &key.value {
+                    Value::Number(index, _) => text.push_str(&format!("[{index}]")),
+                    Value::SingleQuotedString(key) => text.push_str(&format!("['{key}']")),
+                    _ => return Err(unsupported("This step of a JSON path")),
+                },
+                _ => return Err(unsupported("This step of a JSON path")),
+            },
+        }
+    }
+    let path = Expr::value(Value::SingleQuotedString(text));
+    Ok(call(PATH_OPERATOR, vec![value.clone(), path]))
 }
 
 /// An interval of several fields, or with a precision, as the sum of plain ones.

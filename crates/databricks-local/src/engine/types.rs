@@ -127,7 +127,8 @@ impl DatabricksTypes {
         })
     }
 
-    fn timestamp(&self) -> DataType {
+    /// The type `TIMESTAMP`.
+    pub(crate) fn timestamp(&self) -> DataType {
         DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(&self.time_zone)))
     }
 }

@@ -27,7 +27,16 @@ pub(super) fn chrono_format(format: &Expr) -> Result<Expr, SqlError> {
         chrono.push_str(match (letter, count) {
             ('y', 4) => "%Y",
             ('y', 2) => "%y",
-            ('M', 2) => "%m",
+            ('y', 1) => "%-Y",
+            ('Q' | 'q', 1) => "%q",
+            ('M' | 'L', 1) => "%-m",
+            ('d', 1) => "%-d",
+            ('H', 1) => "%-H",
+            ('h', 1) => "%-I",
+            ('m', 1) => "%-M",
+            ('s', 1) => "%-S",
+            ('x' | 'X', 3) => "%:z",
+            ('M' | 'L', 2) => "%m",
             ('M', 3) => "%b",
             ('M', 4) => "%B",
             ('d', 2) => "%d",
@@ -42,7 +51,21 @@ pub(super) fn chrono_format(format: &Expr) -> Result<Expr, SqlError> {
             ('S', 6) => "%6f",
             ('a', 1) => "%p",
             ('%', _) => return Err(unsupported("A datetime pattern with percent signs")),
-            (letter, _) if letter.is_ascii_alphabetic() || letter == '\'' => {
+            ('\'', quotes) => {
+                // Two quotes are one; what stands between single ones is text.
+                chrono.extend(std::iter::repeat_n('\'', quotes / 2));
+                if quotes % 2 == 1 {
+                    let text = letters[at..].iter().take_while(|&&next| next != '\'');
+                    at += text.clone().count();
+                    chrono.extend(text.flat_map(|&letter| if letter == '%' { vec!['%', '%'] } else { vec![letter] }));
+                    if letters.get(at).is_none() {
+                        return Err(unsupported("A datetime pattern with an open quote"));
+                    }
+                    at += 1;
+                }
+                continue;
+            }
+            (letter, _) if letter.is_ascii_alphabetic() => {
                 return Err(unsupported("This letter in a datetime pattern"));
             }
             (other, count) => {
@@ -63,6 +86,9 @@ mod tests {
         let format = |pattern: &str| chrono_format(&Expr::value(Value::SingleQuotedString(pattern.to_owned())));
         let chrono = Expr::value(Value::SingleQuotedString("%Y-%m-%d %H:%M:%S".to_owned()));
         assert_eq!(format("yyyy-MM-dd HH:mm:ss").unwrap(), chrono);
+        let chrono = Expr::value(Value::SingleQuotedString("%-d/%-m/%Y at %-Ho'clock".to_owned()));
+        assert_eq!(format("d/M/yyyy' at 'H'o''clock'").unwrap(), chrono);
+        assert!(format("yyyy' at").is_err());
         assert!(format("yyyy-QQ").is_err());
         assert!(format("yyyy%").is_err());
     }

@@ -1,10 +1,12 @@
 //! Functions under other names, and those that are expressions of another kind.
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     self, DataType, Expr, FunctionArguments, Ident, ObjectName, UnaryOperator, Value,
 };
 
 use super::format::chrono_format;
+use super::template;
 use super::{argument_list, arguments, call, cast};
 use crate::engine::error::SqlError;
 
@@ -13,15 +15,22 @@ pub(super) fn function_rewritten(function: &ast::Function) -> Result<Option<Expr
     let renamed = match name.as_str() {
         "approx_count_distinct" => "approx_distinct",
         "any_value" | "first" => "first_value",
+        "element_at" => "element_of",
         "endswith" => "ends_with",
+        "every" => "bool_and",
+        "exists" => "array_any_match",
         "explode" => "unnest",
+        "filter" => "array_filter",
         "last" => "last_value",
         "lcase" => "lower",
         "len" => "length",
         "sign" => "signum",
         "startswith" => "starts_with",
+        "some" => "bool_or",
         "std" => "stddev",
+        "transform" => "array_transform",
         "ucase" => "upper",
+        "variance" => "var_samp",
         _ => "",
     };
     if !renamed.is_empty() {
@@ -34,6 +43,11 @@ pub(super) fn function_rewritten(function: &ast::Function) -> Result<Option<Expr
     let Some(arguments) = arguments(function) else {
         return Ok(None);
     };
+    // A template has no place for what else a call can have.
+    let is_plain = function.over.is_none() && function.filter.is_none() && !is_distinct(function);
+    if is_plain && let Some(expr) = template::expanded(&name, &arguments)? {
+        return Ok(Some(expr));
+    }
     Ok(match (name.as_str(), arguments.as_slice()) {
         // These take an INT, which a literal is.
         ("date_add" | "date_sub" | "add_months", [date, count]) if is_integer_literal(count) => Some(call(
@@ -50,6 +64,7 @@ pub(super) fn function_rewritten(function: &ast::Function) -> Result<Option<Expr
                 ..function.clone()
             }))
         }
+        ("decode", [value, first, answer, rest @ ..]) => Some(decoded(value, first, answer, rest)),
         ("isnotnull", [inner]) => Some(Expr::IsNotNull(Box::new(inner.clone()))),
         ("isnull", [inner]) => Some(Expr::IsNull(Box::new(inner.clone()))),
         ("curdate", []) => Some(call("current_date", Vec::new())),
@@ -57,6 +72,14 @@ pub(super) fn function_rewritten(function: &ast::Function) -> Result<Option<Expr
         ("to_date", [text]) => Some(cast(text.clone(), DataType::Date)),
         ("to_timestamp", [text]) => Some(cast(text.clone(), DataType::Timestamp(None, ast::TimezoneInfo::None))),
         ("date_format", [date, format]) => Some(call("to_char", vec![date.clone(), chrono_format(format)?])),
+        ("from_unixtime", [seconds, format]) => {
+            let time = call("to_timestamp_seconds", vec![seconds.clone()]);
+            Some(call("to_char", vec![time, chrono_format(format)?]))
+        }
+        ("unix_timestamp" | "to_unix_timestamp", [text, format]) => {
+            let time = call("to_timestamp", vec![text.clone(), chrono_format(format)?]);
+            Some(call("unix_seconds", vec![time]))
+        }
         ("to_date" | "to_timestamp", [text, format]) => Some(call(&name, vec![text.clone(), chrono_format(format)?])),
         (
             part @ ("year" | "quarter" | "month" | "week" | "weekofyear" | "day" | "dayofmonth" | "dayofweek"
@@ -77,6 +100,29 @@ pub(super) fn function_rewritten(function: &ast::Function) -> Result<Option<Expr
         (type_name, [inner]) => cast_function(type_name).map(|data_type| cast(inner.clone(), data_type)),
         _ => None,
     })
+}
+
+fn is_distinct(function: &ast::Function) -> bool {
+    matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment.is_some())
+}
+
+/// `decode(value, search, answer, …, otherwise)`, where NULL is found too.
+fn decoded(value: &Expr, first: &Expr, answer: &Expr, rest: &[Expr]) -> Expr {
+    let case = |search: &Expr, answer: &Expr| ast::CaseWhen {
+        condition: Expr::IsNotDistinctFrom(Box::new(value.clone()), Box::new(search.clone())),
+        result: answer.clone(),
+    };
+    let mut conditions = vec![case(first, answer)];
+    let pairs = rest.chunks_exact(2);
+    let otherwise = pairs.remainder().first();
+    conditions.extend(pairs.map(|pair| case(&pair[0], &pair[1])));
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions,
+        else_result: otherwise.map(|otherwise| Box::new(otherwise.clone())),
+    }
 }
 
 fn is_integer_literal(expr: &Expr) -> bool {

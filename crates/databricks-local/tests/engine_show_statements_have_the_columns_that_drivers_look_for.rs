@@ -271,3 +271,64 @@ async fn the_information_schema_of_a_catalog_tells_of_that_catalog_and_the_one_o
                     WHERE routine_type = 'PROCEDURE' AND routine_schema LIKE 'd%' ORDER BY 1, 2, 3";
     assert!(run(&session, routines).await.rows.is_empty());
 }
+
+#[tokio::test]
+async fn a_table_is_shown_as_a_statement_that_creates_it_again() {
+    let session = session();
+    let create = "CREATE TABLE t (a INT NOT NULL COMMENT 'it''s', `b c` ARRAY<STRING>, CONSTRAINT pk PRIMARY KEY (a)) COMMENT 'all'";
+    run(&session, create).await;
+    let shown = async || run(&session, "SHOW CREATE TABLE t").await;
+    let first = shown().await;
+    assert_eq!(first.columns, ["createtab_stmt STRING"]);
+    run(&session, "DROP TABLE t").await;
+    run(&session, &first.rows[0][0]).await;
+    assert_eq!(shown().await, first);
+    run(&session, "CREATE VIEW v AS SELECT a FROM t").await;
+    let view = run(&session, "SHOW CREATE TABLE v").await;
+    run(&session, "DROP VIEW v").await;
+    run(&session, &view.rows[0][0]).await;
+    assert_eq!(run(&session, "SELECT count(a) FROM v").await.rows, [["0"]]);
+    run(&session, "CREATE TEMP VIEW w AS SELECT 1 AS a").await;
+    assert_eq!(
+        error(&session, "SHOW CREATE TABLE w").await.class,
+        "UNSUPPORTED_SHOW_CREATE_TABLE.ON_TEMPORARY_VIEW"
+    );
+}
+
+#[tokio::test]
+async fn catalogs_schemas_and_tables_are_described() {
+    let session = session();
+    run(&session, "CREATE SCHEMA s COMMENT 'notes'").await;
+    let schema = run(&session, "DESCRIBE SCHEMA EXTENDED s").await;
+    assert_eq!(
+        schema.columns,
+        ["database_description_item STRING", "database_description_value STRING"]
+    );
+    assert!(
+        schema.rows.contains(&vec!["Comment".to_owned(), "notes".to_owned()]),
+        "{schema:?}"
+    );
+    let catalog = run(&session, "DESCRIBE CATALOG samples").await;
+    assert_eq!(catalog.rows[0], ["Catalog Name", "samples"]);
+    run(
+        &session,
+        "CREATE TABLE s.t (a DECIMAL(10,2) NOT NULL COMMENT 'x', m MAP<STRING, INT>)",
+    )
+    .await;
+    let described = run(&session, "DESCRIBE TABLE EXTENDED s.t AS JSON").await;
+    assert_eq!(described.columns, ["json_metadata STRING"]);
+    let json: serde_json::Value = serde_json::from_str(&described.rows[0][0]).unwrap();
+    assert_eq!(json["catalog_name"], "main");
+    assert_eq!(json["namespace"], serde_json::json!(["s"]));
+    assert_eq!(
+        json["columns"][0],
+        serde_json::json!({
+            "name": "a", "type": { "name": "decimal", "precision": 10, "scale": 2 }, "nullable": false, "comment": "x"
+        })
+    );
+    assert_eq!(json["columns"][1]["type"]["key_type"]["name"], "string");
+    assert_eq!(
+        error(&session, "DESCRIBE SCHEMA nowhere").await.class,
+        "SCHEMA_NOT_FOUND"
+    );
+}

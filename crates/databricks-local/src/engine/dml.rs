@@ -10,22 +10,62 @@ use datafusion::sql::sqlparser::ast::{
     self, AssignmentTarget, Expr, FromTable, Ident, ObjectName, SelectItem, SetExpr, TableFactor, TableObject,
     TableWithJoins,
 };
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::ddl::stored;
 use super::dialect::LocalDialect;
 use super::error::{Class, SqlError, quoted};
 use super::interval::cast_to_wire;
+use super::names::ResultNames;
 use super::parameter::Bound;
 use super::plan::{Context, Place, parts};
 use super::session::Execution;
 use super::table::StoredTable;
 
-/// `INSERT INTO` and `INSERT OVERWRITE`, from values or a query.
+/// Takes `BY NAME` out of an `INSERT`, which the parser does not know, and tells whether it was there.
+pub(crate) fn without_by_name(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, bool) {
+    let words: Vec<(usize, Keyword)> = tokens
+        .iter()
+        .enumerate()
+        .filter_map(|(at, token)| match &token.token {
+            Token::Word(word) if word.quote_style.is_none() => Some((at, word.keyword)),
+            _ => None,
+        })
+        .collect();
+    if words.first().is_none_or(|(_, keyword)| *keyword != Keyword::INSERT) {
+        return (tokens, false);
+    }
+    let is_source = |keyword| {
+        matches!(
+            keyword,
+            Keyword::SELECT | Keyword::VALUES | Keyword::WITH | Keyword::FROM
+        )
+    };
+    let target = words.iter().take_while(|(_, keyword)| !is_source(*keyword)).count();
+    let by_name = words[..target]
+        .windows(2)
+        .find(|pair| matches!(pair, [(_, Keyword::BY), (_, Keyword::NAME)]));
+    match by_name {
+        Some(&[(by, _), (name, _)]) => {
+            tokens.drain(by..=name);
+            (tokens, true)
+        }
+        _ => (tokens, false),
+    }
+}
+
+/// `INSERT INTO` and `INSERT OVERWRITE`, from values or a query; `by_name` says what the query calls its columns where these decide.
 ///
 /// # Errors
 /// When the table cannot be changed, or the query fails, or a value does not fit; then nothing is inserted.
-pub(crate) async fn insert(context: &Context, insert: ast::Insert, bound: &Bound) -> Result<Execution, SqlError> {
+pub(crate) async fn insert(
+    context: &Context,
+    insert: ast::Insert,
+    by_name: Option<&ResultNames>,
+    bound: &Bound,
+) -> Result<Execution, SqlError> {
     let TableObject::TableName(name) = &insert.table else {
         return Err(SqlError::new(
             Class::UNSUPPORTED_FEATURE,
@@ -35,13 +75,26 @@ pub(crate) async fn insert(context: &Context, insert: ast::Insert, bound: &Bound
     let place = context.place(&parts(name)?)?;
     let table = stored(&place, &place.table().await?)?;
     let schema = TableProvider::schema(table.as_ref());
-    let columns: Vec<usize> = match insert.columns.as_slice() {
-        [] => (0..schema.fields().len()).collect(),
-        names => {
-            let columns: Result<Vec<usize>, SqlError> =
-                names.iter().map(|name| column(name, &schema, &place)).collect();
-            columns?
+    let Some(source) = insert.source else {
+        return Err(SqlError::new(
+            Class::PARSE_SYNTAX_ERROR,
+            "Syntax error: INSERT takes VALUES or a query.",
+        ));
+    };
+    let plan = context.plan_rows(*source, bound).await?;
+    let columns: Vec<usize> = match (by_name, insert.columns.as_slice()) {
+        (Some(written), _) => {
+            let name = |name: String| ObjectName::from(vec![Ident::with_quote('`', name)]);
+            let names = written.over(plan.schema()).into_iter();
+            names
+                .map(|given| column(&name(given), &schema, &place))
+                .collect::<Result<_, _>>()?
         }
+        (None, []) => (0..schema.fields().len()).collect(),
+        (None, names) => names
+            .iter()
+            .map(|name| column(name, &schema, &place))
+            .collect::<Result<_, _>>()?,
     };
     if let Some(twice) = columns
         .iter()
@@ -54,13 +107,6 @@ pub(crate) async fn insert(context: &Context, insert: ast::Insert, bound: &Bound
             format!("The column {name} is given more than once."),
         ));
     }
-    let Some(source) = insert.source else {
-        return Err(SqlError::new(
-            Class::PARSE_SYNTAX_ERROR,
-            "Syntax error: INSERT takes VALUES or a query.",
-        ));
-    };
-    let plan = context.plan_rows(*source, bound).await?;
     let given = plan.schema().fields().len();
     if given != columns.len() {
         return Err(SqlError::new(

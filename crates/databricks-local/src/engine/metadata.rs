@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 
 use super::catalog::{Catalog, Schema, Table};
+use super::describe;
 use super::error::{Class, SqlError};
 use super::information_schema::{COMMENT, Cell, NumericSize, OWNER, batch};
 use super::pattern::Pattern;
@@ -50,6 +51,7 @@ pub(crate) async fn show(context: &Context, show: Show) -> Result<Execution, Sql
                     .collect(),
             )
         }
+        Show::CreateTable { table } => describe::create_statement(context, &table).await,
         Show::CurrentNamespace => {
             let row = vec![
                 context.settings.catalog.as_str().into(),

@@ -108,6 +108,18 @@ pub(crate) fn bind(
     Ok((rewritten, bound))
 }
 
+/// The text of a named parameter.
+///
+/// # Errors
+/// `UNBOUND_SQL_PARAMETER` when there is none of the name, or it is NULL.
+pub(crate) fn text(name: &str, parameters: &[Parameter]) -> Result<String, SqlError> {
+    let parameter = Values::new(parameters)?.named(name)?;
+    match &parameter.value {
+        Some(value) => Ok(value.expose().to_owned()),
+        None => Err(unbound(name)),
+    }
+}
+
 /// The type that a number has with this suffix and no blank before it: `1S`, `2.5D`.
 fn suffix_type(suffix: &str) -> Option<&'static str> {
     Some(match suffix.to_ascii_uppercase().as_str() {

@@ -26,6 +26,7 @@ use super::copy_into;
 use super::ddl;
 use super::depth;
 use super::dialect::LocalDialect;
+use super::dml;
 use super::error::{Class, SqlError, quoted};
 use super::merge;
 use super::names::{self, ResultNames, Spellings};
@@ -53,6 +54,8 @@ pub(crate) struct Parsed {
     pub(crate) explained: bool,
     pub(crate) bound: Bound,
     pub(crate) written: ResultNames,
+    /// Whether an `INSERT` puts columns where they have the same name, and not by their place.
+    pub(crate) by_name: bool,
 }
 
 /// A plan, and the names that its columns have in the result.
@@ -171,7 +174,7 @@ impl Context {
     pub(crate) async fn parse(&self, tokens: Vec<TokenWithSpan>, parameters: &[Parameter]) -> Result<Parsed, SqlError> {
         depth::check(&tokens)?;
         let tokens = merge::without_stars(with_maps_as_structs(ddl::without_layout(tokens)?));
-        let tokens = copy_into::with_plain_arguments(tokens);
+        let (tokens, by_name) = dml::without_by_name(copy_into::with_plain_arguments(tokens));
         let (tokens, bound) = parameter::bind(tokens, parameters, &self.types())?;
         let parsed = parse_tokens(tokens.clone())?;
         let aliases = names::aliases(&tokens);
@@ -205,6 +208,7 @@ impl Context {
             explained,
             bound,
             written,
+            by_name,
         })
     }
 

@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::stack::OnLargeStack;
 use super::statement::{self, Command, Transfer};
 use super::types::column_infos;
-use super::{analyze, copy_into, ddl, dml, merge, metadata, temporary};
+use super::{analyze, copy_into, ddl, describe, dml, merge, metadata, temporary};
 
 /// A session: its place among the names, its confs. Statements of one session may run at the same time.
 pub struct EngineSession {
@@ -139,7 +139,7 @@ impl EngineSession {
         settings: Settings,
     ) -> Result<Execution, SqlError> {
         let context = Context::new(&self.engine, settings, Arc::clone(&self.temporary));
-        match statement::parse(sql)? {
+        match statement::parse(sql, parameters)? {
             Command::Analyze(statement) => Box::pin(analyze::analyze(&context, statement)).await,
             Command::CopyInto(copy) => Box::pin(copy_into::copy_into(&context, copy)).await,
             Command::Volume(statement) => copy_into::volume(&context, statement),
@@ -154,6 +154,9 @@ impl EngineSession {
                 comment,
             } => ddl::create_schema(&context, &name, if_not_exists, &comment),
             Command::DescribeQuery(tokens) => Box::pin(metadata::describe_query(&context, tokens, parameters)).await,
+            Command::DescribeCatalog(name) => describe::catalog(&context, &name),
+            Command::DescribeJson(name) => describe::as_json(&context, &name).await,
+            Command::DescribeSchema(name) => describe::schema(&context, &name),
             Command::DescribeColumn {
                 table,
                 column,
@@ -241,6 +244,7 @@ async fn execute_sql(context: &Context, parsed: Parsed) -> Result<Execution, Sql
         statement,
         bound,
         written,
+        by_name,
         ..
     } = parsed;
     match statement {
@@ -248,7 +252,7 @@ async fn execute_sql(context: &Context, parsed: Parsed) -> Result<Execution, Sql
             let planned = context.plan_query(*query, &written, &bound).await?;
             Ok(Execution::new(context.stream(planned).await?))
         }
-        ast::Statement::Insert(insert) => dml::insert(context, insert, &bound).await,
+        ast::Statement::Insert(insert) => dml::insert(context, insert, by_name.then_some(&written), &bound).await,
         ast::Statement::Update(update) => dml::update(context, update, &bound).await,
         ast::Statement::Delete(delete) => dml::delete(context, delete, &bound).await,
         ast::Statement::Merge(statement) => merge::merge(context, statement, &bound).await,

@@ -1,9 +1,11 @@
 //! What a statement's tokens ask for: one of the statements that the engine answers itself, or SQL for the planner.
 
+use databricks_wire::sea::Parameter;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError};
 
 use super::dialect::LocalDialect;
 use super::error::{Class, SqlError};
+use super::identifier;
 
 mod analyze;
 mod files;
@@ -23,12 +25,16 @@ pub(crate) enum Command {
         if_not_exists: bool,
         comment: String,
     },
+    DescribeCatalog(String),
+    /// `DESCRIBE TABLE EXTENDED … AS JSON`.
+    DescribeJson(Vec<String>),
     DescribeQuery(Vec<TokenWithSpan>),
     DescribeColumn {
         table: Vec<String>,
         column: String,
         extended: bool,
     },
+    DescribeSchema(Vec<String>),
     DescribeTable {
         name: Vec<String>,
         extended: bool,
@@ -59,9 +65,9 @@ pub(crate) enum Command {
 /// Reads a statement.
 ///
 /// # Errors
-/// `PARSE_SYNTAX_ERROR` and `PARSE_EMPTY_STATEMENT`; errors within planned SQL are found later.
-pub(crate) fn parse(sql: &str) -> Result<Command, SqlError> {
-    let tokens = tokenize(sql)?;
+/// `PARSE_SYNTAX_ERROR` and `PARSE_EMPTY_STATEMENT`, and those of `IDENTIFIER()`; errors within planned SQL are found later.
+pub(crate) fn parse(sql: &str, parameters: &[Parameter]) -> Result<Command, SqlError> {
+    let tokens = identifier::resolved(tokenize(sql)?, parameters)?;
     let Some(first) = tokens.first() else {
         return Err(SqlError::new(
             Class::PARSE_EMPTY_STATEMENT,
@@ -402,7 +408,20 @@ impl Cursor<'_> {
         {
             return Ok(Command::DescribeQuery(self.tokens[start..].to_vec()));
         }
-        for unsupported in ["CATALOG", "SCHEMA", "DATABASE", "FUNCTION", "HISTORY", "DETAIL"] {
+        for (kind, most) in [("CATALOG", 1), ("SCHEMA", 2), ("DATABASE", 2)] {
+            if self.keyword(kind) {
+                if self.peek().is_some() {
+                    self.keyword("EXTENDED");
+                    let mut name = self.dotted(most)?;
+                    return self.end(match kind {
+                        "CATALOG" => Command::DescribeCatalog(name.swap_remove(0)),
+                        _ => Command::DescribeSchema(name),
+                    });
+                }
+                self.position = start;
+            }
+        }
+        for unsupported in ["FUNCTION", "HISTORY", "DETAIL"] {
             if self.keyword(unsupported) {
                 if self.peek().is_some() {
                     return Err(SqlError::new(
@@ -416,6 +435,9 @@ impl Cursor<'_> {
         self.keyword("TABLE");
         let extended = self.keyword("EXTENDED") || self.keyword("FORMATTED");
         let name = self.dotted(3)?;
+        if self.keywords(&["AS", "JSON"]) {
+            return self.end(Command::DescribeJson(name));
+        }
         if matches!(self.peek(), Some(Token::Word(_))) {
             let column = self.name()?;
             return self.end(Command::DescribeColumn {
@@ -448,7 +470,7 @@ mod tests {
     use super::*;
 
     fn show(sql: &str) -> Show {
-        match parse(sql) {
+        match parse(sql, &[]) {
             Ok(Command::Show(show)) => show,
             other => panic!("{other:?}"),
         }
@@ -517,19 +539,23 @@ mod tests {
             "SHOW COLUMNS",
             "DESCRIBE",
         ] {
-            let error = parse(sql).unwrap_err();
+            let error = parse(sql, &[]).unwrap_err();
             assert!(error.is(Class::PARSE_SYNTAX_ERROR), "{sql}: {error}");
         }
-        assert!(parse(" ; -- nothing").unwrap_err().is(Class::PARSE_EMPTY_STATEMENT));
+        assert!(
+            parse(" ; -- nothing", &[])
+                .unwrap_err()
+                .is(Class::PARSE_EMPTY_STATEMENT)
+        );
     }
 
     #[test]
     fn confs_lose_their_quotes() {
-        let Ok(Command::Set { name, value }) = parse("SET `QUERY_TAGS` = 'a:b,c:d'") else {
+        let Ok(Command::Set { name, value }) = parse("SET `QUERY_TAGS` = 'a:b,c:d'", &[]) else {
             panic!()
         };
         assert_eq!((name.as_str(), value.as_str()), ("QUERY_TAGS", "a:b,c:d"));
-        let Ok(Command::Set { name, value }) = parse("SET spark.sql.x.y=128m") else {
+        let Ok(Command::Set { name, value }) = parse("SET spark.sql.x.y=128m", &[]) else {
             panic!()
         };
         assert_eq!((name.as_str(), value.as_str()), ("spark.sql.x.y", "128m"));

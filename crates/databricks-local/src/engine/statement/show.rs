@@ -21,6 +21,9 @@ pub(crate) enum Show {
     ColumnsOf {
         table: Vec<String>,
     },
+    CreateTable {
+        table: Vec<String>,
+    },
     CurrentNamespace,
     ForeignKeys {
         table: Vec<String>,
@@ -57,7 +60,9 @@ pub(crate) enum Scope {
 
 impl Cursor<'_> {
     pub(super) fn show(&mut self) -> Result<Show, SqlError> {
-        let show = if self.keyword("CATALOGS") {
+        let show = if self.keywords(&["CREATE", "TABLE"]) {
+            Show::CreateTable { table: self.dotted(3)? }
+        } else if self.keyword("CATALOGS") {
             Show::Catalogs { like: self.like()? }
         } else if self.keyword("SCHEMAS") || self.keyword("DATABASES") {
             let scope = if self.in_() { Some(self.catalogs()?) } else { None };

@@ -146,15 +146,13 @@ impl Engine {
             .max(1);
         let runtime = runtime(config.memory_limit.unwrap_or(DEFAULT_MEMORY_LIMIT_BYTES))?;
         let volumes = Arc::new(Volumes::default());
-        let template = template(&config, cores, Arc::clone(&runtime), &volumes);
+        let mut template = template(&config, cores, Arc::clone(&runtime), &volumes);
         let catalogs = Catalogs::new([
             main_catalog(config.data_dir, &template),
             samples_catalog(config.scale_factor, cores, config.sample_cache_bytes),
             Catalog::new("system", "System catalog", false, Vec::new()),
         ]);
-        let template = SessionStateBuilder::new_from_existing(template)
-            .with_catalog_list(Arc::clone(&catalogs) as Arc<_>)
-            .build();
+        template.register_catalog_list(Arc::clone(&catalogs) as Arc<_>);
         Ok(Arc::new(Self {
             catalogs,
             template,

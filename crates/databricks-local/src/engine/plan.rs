@@ -9,7 +9,7 @@ use databricks_wire::sea::Parameter;
 use datafusion::common::{ParamValues, TableReference};
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
-use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, Statement as PlanStatement};
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -137,7 +137,13 @@ impl States {
             .expr_planners()
             .get_or_insert_default()
             .insert(0, Arc::new(DatabricksExprs { ansi: settings.ansi }));
-        let state = builder.build();
+        let mut state = builder.build();
+        // The builder takes functions in any order, and of two that share a name the last one has it.
+        for (name, function) in template.scalar_functions() {
+            if name == function.name() {
+                let _ = state.register_udf(Arc::clone(function));
+            }
+        }
         recent.truncate(Self::KEPT - 1);
         recent.push_front((key, state.clone()));
         state

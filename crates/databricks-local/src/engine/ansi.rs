@@ -64,6 +64,37 @@ pub(crate) fn bound(value: ScalarValue) -> ScalarAndMetadata {
 
 const BOUND: &str = "bound";
 
+/// Puts bound values into the rows of `VALUES`, where a mark would set one row apart from the others. There, a cast to the type that
+/// the value has already is the mark.
+pub(crate) fn with_bound_rows(plan: LogicalPlan, bound: &[ScalarValue]) -> Result<LogicalPlan> {
+    let value = |expr: Expr| {
+        let number = match &expr {
+            Expr::Placeholder(marker) => marker.id.strip_prefix('$').and_then(|number| number.parse().ok()),
+            _ => None,
+        };
+        let value = number.and_then(|number: usize| bound.get(number.checked_sub(1)?));
+        Ok(value.map_or(Transformed::no(expr), |value| {
+            Transformed::yes(cast(Expr::Literal(value.clone(), None), value.data_type()))
+        }))
+    };
+    let plan = plan.transform_up_with_subqueries(|plan| match plan {
+        LogicalPlan::Values(_) => plan.map_expressions(|expr| expr.transform_up(value)),
+        plan => Ok(Transformed::no(plan)),
+    })?;
+    Ok(plan.data)
+}
+
+/// The value that [`with_bound_rows`] put here.
+fn bound_row(expr: &Expr) -> Option<Expr> {
+    match expr {
+        Expr::Cast(Cast { expr, field }) => match expr.as_ref() {
+            Expr::Literal(value, None) if value.data_type() == *field.data_type() => Some(expr.as_ref().clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn is_bound(metadata: Option<&FieldMetadata>) -> bool {
     metadata.is_some_and(|metadata| metadata.inner().contains_key(BOUND))
 }
@@ -245,7 +276,7 @@ fn narrowed_values(values: Values, narrow: bool) -> Result<Transformed<LogicalPl
         .values
         .iter()
         .flatten()
-        .all(|expr| matches!(expr, Expr::Literal(..)));
+        .all(|expr| matches!(expr, Expr::Literal(..)) || bound_row(expr).is_some());
     if !all_literals {
         return Ok(Transformed::no(LogicalPlan::Values(values)));
     }
@@ -260,10 +291,8 @@ fn narrowed_values(values: Values, narrow: bool) -> Result<Transformed<LogicalPl
         }
     }
     for expr in rows.iter_mut().flatten() {
-        if let Expr::Literal(_, metadata) = expr
-            && is_bound(metadata.as_ref())
-        {
-            *metadata = None;
+        if let Some(value) = bound_row(expr) {
+            *expr = value;
         }
     }
     Ok(Transformed::yes(LogicalPlanBuilder::values(rows)?.build()?))

@@ -362,7 +362,8 @@ impl Context {
                 ));
             };
             let values = bound.values.iter().cloned().map(ansi::bound).collect();
-            Arc::unwrap_or_clone(prepared.input).with_param_values(ParamValues::List(values))?
+            let plan = ansi::with_bound_rows(Arc::unwrap_or_clone(prepared.input), &bound.values)?;
+            plan.with_param_values(ParamValues::List(values))?
         };
         ansi::apply(plan, self.settings.ansi, &self.types())
     }

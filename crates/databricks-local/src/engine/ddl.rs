@@ -105,7 +105,7 @@ pub(crate) async fn create_view(
             .resolve_table_references(&DFStatement::Statement(Box::new(query)));
         let own = |reference: &TableReference| matches!(reference, TableReference::Bare { table } if context.temporary.holds(table));
         if let Some(table) = references.unwrap_or_default().into_iter().find(own) {
-            return Err(temporary::refuse_reference(&place, table.table()));
+            return Err(temporary::invalid_reference(&place, table.table()));
         }
     }
     if let Some(there) = place.schema.named(&place.name).await? {

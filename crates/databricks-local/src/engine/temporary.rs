@@ -71,9 +71,8 @@ pub(crate) fn refuse(place: &Place, class: Class, what: &str) -> std::result::Re
     Err(SqlError::new(class, text))
 }
 
-/// # Errors
 /// `INVALID_TEMP_OBJ_REFERENCE`: a view outlives the session whose table it would read.
-pub(crate) fn refuse_reference(view: &Place, table: &str) -> SqlError {
+pub(crate) fn invalid_reference(view: &Place, table: &str) -> SqlError {
     SqlError::new(
         Class::INVALID_TEMP_OBJ_REFERENCE,
         format!(

@@ -1,7 +1,11 @@
 //! `LATERAL VIEW explode(…)` and `explode(…)` in a `FROM` clause, as a query whose select list unnests.
 
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, Ident, LateralView, ObjectName, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins,
+    self, Expr, Ident, LateralView, ObjectName, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, VisitMut,
+    VisitorMut,
 };
 
 use super::{arguments, call, unsupported};
@@ -108,29 +112,26 @@ fn widen(select: &mut ast::Select, array: Expr, element: &Ident, view: Option<&I
 
 /// Takes the view's name from before its columns.
 fn unqualify(select: &mut ast::Select, view: &Ident) {
-    use datafusion::sql::sqlparser::ast::{VisitMut, VisitorMut};
-    use std::ops::ControlFlow;
-
-    struct Unqualify<'a>(&'a Ident);
-
-    impl VisitorMut for Unqualify<'_> {
-        type Break = ();
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::CompoundIdentifier(parts) = expr
-                && parts.len() > 1
-                && parts[0].value.eq_ignore_ascii_case(&self.0.value)
-            {
-                parts.remove(0);
-                if let [name] = parts.as_slice() {
-                    *expr = Expr::Identifier(name.clone());
-                }
-            }
-            ControlFlow::Continue(())
-        }
-    }
-
     let _: ControlFlow<()> = select.visit(&mut Unqualify(view));
+}
+
+struct Unqualify<'a>(&'a Ident);
+
+impl VisitorMut for Unqualify<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundIdentifier(parts) = expr
+            && parts.len() > 1
+            && parts[0].value.eq_ignore_ascii_case(&self.0.value)
+        {
+            parts.remove(0);
+            if let [name] = parts.as_slice() {
+                *expr = Expr::Identifier(name.clone());
+            }
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// The array whose elements become rows. NULL has none; for an outer view, that and the empty array have one, NULL.
@@ -152,8 +153,8 @@ fn exploded(generator: &Expr, outer: bool) -> Result<Expr, SqlError> {
         right: Box::new(Expr::value(ast::Value::Number("0".to_owned(), false))),
     };
     Ok(Expr::Case {
-        case_token: ast::helpers::attached_token::AttachedToken::empty(),
-        end_token: ast::helpers::attached_token::AttachedToken::empty(),
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
         operand: None,
         conditions: vec![ast::CaseWhen {
             condition: has_rows,

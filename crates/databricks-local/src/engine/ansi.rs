@@ -223,11 +223,6 @@ impl Rewriter<'_> {
             }
             ("concat", DataType::List(_)) => other(array_concat_udf(), args),
             ("reverse", DataType::List(_)) => other(array_reverse_udf(), args),
-            ("date_trunc", DataType::Utf8) if args.len() == 2 && args[1].get_type(schema)? == DataType::Date32 => {
-                let mut args = args;
-                args[1] = cast(args[1].clone(), self.types.timestamp());
-                other(func, args)
-            }
             _ => return Ok(Transformed::no(other(func, args))),
         };
         Ok(Transformed::yes(expr))

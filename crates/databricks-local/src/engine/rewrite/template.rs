@@ -17,6 +17,7 @@ const TEMPLATES: &[(&str, usize, &str)] = &[
     ("array_size", 1, "size($1)"),
     ("array_sort", 1, "array_sort($1, 'ASC', 'NULLS LAST')"),
     ("date_from_unix_date", 1, "date_add(DATE '1970-01-01', CAST($1 AS INT))"),
+    ("date_trunc", 2, "date_trunc($1, CAST($2 AS TIMESTAMP))"),
     ("equal_null", 2, "($1 IS NOT DISTINCT FROM $2)"),
     ("factorial", 1, "factorial(CAST($1 AS INT))"),
     (

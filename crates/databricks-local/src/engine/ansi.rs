@@ -198,14 +198,7 @@ impl Rewriter<'_> {
 
     /// Functions that are others for other types of arguments.
     fn function(&self, function: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
-        const SEVERAL: [&str; 6] = [
-            "concat",
-            "date_trunc",
-            "element_of",
-            "reverse",
-            "try_element_at",
-            "typeof",
-        ];
+        const SEVERAL: [&str; 5] = ["concat", "element_of", "reverse", "try_element_at", "typeof"];
         if function.args.is_empty() || !SEVERAL.contains(&function.func.name()) {
             return Ok(Transformed::no(Expr::ScalarFunction(function)));
         }

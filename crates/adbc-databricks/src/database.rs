@@ -7,6 +7,7 @@ use adbc_core::sync::Optionable;
 use databricks_telemetry::Explanation;
 
 use crate::connection::Connection;
+use crate::diagnosis::{self, Diagnosis, Origin};
 use crate::error::Result as DriverResult;
 use crate::http::Client;
 use crate::options::{self, Scope, Settings};
@@ -76,6 +77,19 @@ impl Database {
         Ok(settings)
     }
 
+    /// Where each value that [`Database::resolved`] gives came from.
+    fn origins(&self) -> DriverResult<Vec<Origin>> {
+        let mut settings = self.settings.clone();
+        let mut origins = Vec::new();
+        diagnosis::account(&mut origins, &settings, "option");
+        if let Some(uri) = settings.secret(options::URI) {
+            UriOptions::parse(&uri)?.apply(&mut settings)?;
+            diagnosis::account(&mut origins, &settings, "URI");
+        }
+        origins.extend(config::complete(&mut settings, &config::environment)?);
+        Ok(origins)
+    }
+
     fn reach(&self) -> DriverResult<Reached> {
         let mut known = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((pid, reached)) = &*known
@@ -103,6 +117,18 @@ impl Database {
     pub fn explain_telemetry(&self) -> Result<Explanation> {
         let Reached { client, settings } = self.reach()?;
         Ok(telemetry::explain(&client, &settings.inherited_by(Scope::Connection))?)
+    }
+
+    /// The way to the workspace, to be tried step by step. Nothing is asked of anybody yet.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` when the options, their surroundings and the files that they name do not add up to a way.
+    ///
+    /// # Blocking
+    /// Reads the system's certificates and small files.
+    pub fn diagnose(&self) -> Result<Diagnosis> {
+        let Reached { client, settings } = self.reach()?;
+        Ok(Diagnosis::new(client, settings, self.origins()?))
     }
 
     fn connect(&self, opts: impl IntoIterator<Item = (OptionConnection, OptionValue)>) -> DriverResult<Connection> {

@@ -35,6 +35,7 @@ mod cancel;
 mod config;
 mod connection;
 mod database;
+pub mod diagnosis;
 mod driver;
 mod error;
 mod executions;

@@ -12,6 +12,7 @@ use std::path::Path;
 use databricks_telemetry::ErrorCategory;
 
 use crate::auth::Method;
+use crate::diagnosis::Origin;
 use crate::error::{Error, Result};
 use crate::options::{
     ACCESS_TOKEN, AUTH_TYPE, CLIENT_ID, CLIENT_SECRET, CONFIG_FILE, CONFIG_PROFILE, HOST, HTTP_PATH, Scope, Settings,
@@ -52,30 +53,32 @@ struct Source {
 /// `InvalidArgument` for a file that cannot be read or parsed, a profile that is not there, a value that is none of its option,
 /// and a profile for another host than the one that is known already.
 ///
+/// Returns what was filled in, and from which place.
+///
 /// # Blocking
 /// Reads a small file.
-pub(crate) fn complete(settings: &mut Settings, variables: Variables<'_>) -> Result<()> {
+pub(crate) fn complete(settings: &mut Settings, variables: Variables<'_>) -> Result<Vec<Origin>> {
     let (named, file) = (settings.text(CONFIG_PROFILE), settings.text(CONFIG_FILE));
     if named.is_some() || file.is_some() {
         return match profile::load(named.as_deref(), file.as_deref(), variables)? {
             Some(profile) => profile.fill(settings),
-            None => Ok(()),
+            None => Ok(Vec::new()),
         };
     }
     if settings.has(HOST) {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    Source::environment(variables).fill(settings)?;
+    let mut filled = Source::environment(variables).fill(settings)?;
     let named = variables(PROFILE_VARIABLE);
     if named.is_none() && settings.has(HOST) {
         // What a default profile says is about another workspace for all we know.
-        return Ok(());
+        return Ok(filled);
     }
     let file = variables(FILE_VARIABLE);
-    match profile::load(named.as_deref(), file.as_deref(), variables)? {
-        Some(profile) => profile.fill(settings),
-        None => Ok(()),
+    if let Some(profile) = profile::load(named.as_deref(), file.as_deref(), variables)? {
+        filled.extend(profile.fill(settings)?);
     }
+    Ok(filled)
 }
 
 impl Source {
@@ -88,7 +91,8 @@ impl Source {
         }
     }
 
-    fn fill(self, settings: &mut Settings) -> Result<()> {
+    fn fill(self, settings: &mut Settings) -> Result<Vec<Origin>> {
+        let mut filled = Vec::new();
         let known_host = settings.text(HOST);
         let has_warehouse = settings.has(HTTP_PATH) || settings.has(WAREHOUSE_ID);
         // Credentials belong together: half of one place's and half of another's would be nobody's.
@@ -108,11 +112,15 @@ impl Source {
                 key if Method::is_credential(key) && (has_credentials || !Method::is_wanted(settings, key)) => continue,
                 _ => {}
             }
+            let is_new = !settings.has(key);
             settings
                 .set_if_unset(key, &value.as_str().into())
-                .map_err(|error| error.context(place))?;
+                .map_err(|error| error.context(&place))?;
+            if is_new {
+                filled.push(Origin { key, place });
+            }
         }
-        Ok(())
+        Ok(filled)
     }
 }
 

@@ -5,6 +5,7 @@
 //! also decide about new links.
 
 mod attempt;
+mod knock;
 pub(crate) mod proxy;
 pub(crate) mod retry;
 pub(crate) mod tls;

@@ -1,6 +1,9 @@
 //! Which proxy requests go through.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::header::HeaderValue;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 use url::Url;
 
@@ -8,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::options::{
     PROXY_BYPASS, PROXY_ENABLED, PROXY_HOST, PROXY_PASSWORD, PROXY_PORT, PROXY_URL, PROXY_USERNAME, Settings,
 };
-use crate::uri::Endpoint;
+use crate::uri::{Endpoint, authority};
 
 /// Where requests go first.
 #[derive(Clone, Debug)]
@@ -29,6 +32,37 @@ pub(crate) struct Named {
     address: Url,
     /// The hosts that are reached without it, as `NO_PROXY` has them.
     bypass: String,
+    /// What it is told about the user.
+    authorization: Option<HeaderValue>,
+}
+
+/// The proxy that one request goes through.
+pub(crate) struct Chosen {
+    address: Url,
+    authorization: Option<HeaderValue>,
+}
+
+impl Chosen {
+    /// `SCHEME://HOST:PORT`, without a user.
+    pub(crate) fn address(&self) -> String {
+        format!("{}://{}", self.address.scheme(), authority(&self.address))
+    }
+
+    pub(crate) fn host_and_port(&self) -> (String, u16) {
+        let host = self.address.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        // 1080 is the port of SOCKS, the one kind of proxy whose scheme has none.
+        (host.to_owned(), self.address.port_or_known_default().unwrap_or(1080))
+    }
+
+    /// Whether it is asked for a tunnel in plain HTTP.
+    pub(crate) fn is_plain_http(&self) -> bool {
+        self.address.scheme() == "http"
+    }
+
+    /// The value of `Proxy-Authorization`: a secret.
+    pub(crate) fn authorization(&self) -> Option<&[u8]> {
+        self.authorization.as_ref().map(HeaderValue::as_bytes)
+    }
 }
 
 impl Route {
@@ -54,9 +88,12 @@ impl Route {
             return Ok(if is_plain { Self::Direct } else { Self::Environment });
         };
         let mut proxy = Proxy::all(address.clone()).map_err(|_| malformed(PROXY_URL))?;
+        let mut authorization = None;
         match (settings.text(PROXY_USERNAME), settings.secret(PROXY_PASSWORD)) {
             (Some(name), password) => {
-                proxy = proxy.basic_auth(&name, password.as_ref().map_or("", |password| password.expose()));
+                let password = password.as_ref().map_or("", |password| password.expose());
+                proxy = proxy.basic_auth(&name, password);
+                authorization = basic(&name, password);
             }
             (None, Some(_)) => {
                 return Err(Error::invalid_argument(format!(
@@ -76,21 +113,34 @@ impl Route {
             proxy: proxy.no_proxy(NoProxy::from_string(&bypass)),
             address,
             bypass,
+            authorization,
         })))
     }
 
-    /// Whether a request for `url` goes through a proxy: by the rules that reqwest asks, too.
+    /// Whether a request for `url` goes through a proxy.
     pub(crate) fn has_proxy_for(&self, url: &Url) -> bool {
+        self.proxy_for(url).is_some()
+    }
+
+    /// The proxy that a request for `url` goes through: by the rules that reqwest asks, too.
+    pub(crate) fn proxy_for(&self, url: &Url) -> Option<Chosen> {
         let rules = match self {
-            Self::Direct => return false,
+            Self::Direct => return None,
             Self::Environment => Matcher::from_system(),
             Self::Proxy(named) => Matcher::builder()
                 .all(named.address.to_string())
                 .no(named.bypass.as_str())
                 .build(),
         };
-        let Ok(target) = url.as_str().parse() else { return false };
-        rules.intercept(&target).is_some()
+        let found = rules.intercept(&url.as_str().parse().ok()?)?;
+        let authorization = match self {
+            Self::Proxy(named) => named.authorization.clone(),
+            _ => found.basic_auth().cloned(),
+        };
+        Some(Chosen {
+            address: Url::parse(&found.uri().to_string()).ok()?,
+            authorization,
+        })
     }
 
     pub(crate) fn apply(&self, builder: ClientBuilder) -> ClientBuilder {
@@ -100,6 +150,14 @@ impl Route {
             Self::Proxy(named) => builder.proxy(named.proxy.clone()),
         }
     }
+}
+
+/// HTTP Basic (RFC 7617), marked sensitive.
+fn basic(name: &str, password: &str) -> Option<HeaderValue> {
+    let text = format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn address(settings: &Settings) -> Result<Option<Url>> {

@@ -54,7 +54,7 @@ impl Trust {
 ///
 /// # Blocking
 /// Reads the system's certificates from disk.
-pub(super) fn config(settings: &Settings) -> Result<ClientConfig> {
+pub(crate) fn config(settings: &Settings) -> Result<ClientConfig> {
     let ca_file = settings.text(options::TLS_CA_FILE).map(PathBuf::from);
     let mut roots = RootCertStore::empty();
     // A broken certificate in the system's store is not ours to complain about; the good ones count.

@@ -46,9 +46,15 @@ pub(crate) enum DriverCommand {
         /// The shared library; the one beside this program when not given.
         #[arg(long, value_name = "FILE")]
         library: Option<PathBuf>,
+
+        /// Copy the library to a place of this user, so that it stays when the build is cleaned.
+        #[arg(long)]
+        copy: bool,
     },
-    /// Remove the manifest.
+    /// Remove the manifest, and the copy of the library.
     Uninstall,
+    /// Show where driver managers look, in their order, and what they find.
+    Status,
 }
 
 #[derive(Debug, Args)]

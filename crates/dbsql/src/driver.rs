@@ -1,105 +1,141 @@
-//! `dbsql driver`: makes the shared library known to the driver managers of this user.
+//! `dbsql driver`: makes the shared library known to the driver managers of this user, and shows what is known to them.
 
-use std::env;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{DriverArgs, DriverCommand};
 use crate::failure::Failure;
 
-const MANIFEST: &str = "databricks.toml";
+pub(crate) mod manifest;
+pub(crate) mod places;
 
 pub(crate) fn run(args: DriverArgs) -> Result<(), Failure> {
     match args.command {
-        DriverCommand::Install { library } => install(library),
+        DriverCommand::Install { library, copy } => install(library, copy),
         DriverCommand::Uninstall => uninstall(),
+        DriverCommand::Status => status(),
     }
 }
 
-fn install(library: Option<PathBuf>) -> Result<(), Failure> {
-    let library = match library {
-        Some(given) => {
-            fs::canonicalize(&given).map_err(|error| Failure::Usage(format!("{}: {error}", given.display())))?
-        }
-        None => beside_this_program()?,
+fn install(library: Option<PathBuf>, copy: bool) -> Result<(), Failure> {
+    let mut library = match library {
+        Some(given) => existing(&given)?,
+        None => places::beside_this_program().ok_or_else(|| {
+            Failure::Usage(format!(
+                "{} is not beside this program: build it with `cargo build --release -p adbc-driver-databricks` and name it \
+                 with --library",
+                places::library_name()
+            ))
+        })?,
     };
-    let folder = folder()?;
-    fs::create_dir_all(&folder)?;
-    let path = folder.join(MANIFEST);
-    // Whole or not at all: a driver manager may be reading it.
-    let fresh = folder.join(format!("{MANIFEST}.new"));
-    fs::write(&fresh, manifest(&library)?)?;
-    fs::rename(&fresh, &path)?;
-    println!(
+    if copy {
+        library = copied(&library)?;
+    }
+    let text = manifest::of(&library)?;
+    let path = replace(&of_user()?.join(places::MANIFEST), |fresh| fs::write(fresh, text))?;
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
         "Driver managers of this user find the driver now, as \"databricks\" and by URIs that begin with databricks://\n\n  \
          manifest  {}\n  library   {}\n\n\
          Python (pip install adbc-driver-manager pyarrow):\n  \
          from adbc_driver_manager import dbapi\n  \
-         connection = dbapi.connect(\"databricks://token:TOKEN@HOST/sql/1.0/warehouses/ID\", autocommit=True)",
+         connection = dbapi.connect(\"databricks://token:TOKEN@HOST/sql/1.0/warehouses/ID\", autocommit=True)\n\n\
+         Whether it works from here: dbsql doctor",
         path.display(),
         library.display()
-    );
+    )?;
     Ok(())
 }
 
+/// Removes the manifest, and the library if it is the copy that `install --copy` made.
 fn uninstall() -> Result<(), Failure> {
-    let path = folder()?.join(MANIFEST);
-    match fs::remove_file(&path) {
-        Ok(()) => println!("removed {}", path.display()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            println!("there is no {}", path.display());
+    let copy = places::of_library().map(|folder| folder.join(places::library_name()));
+    for path in [Some(of_user()?.join(places::MANIFEST)), copy].into_iter().flatten() {
+        match fs::remove_file(&path) {
+            Ok(()) => writeln!(io::stdout(), "removed {}", path.display())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if path.ends_with(places::MANIFEST) {
+                    writeln!(io::stdout(), "there is no {}", path.display())?;
+                }
+            }
+            Err(error) => return Err(named(&path, &error)),
         }
-        Err(error) => return Err(error.into()),
     }
     Ok(())
 }
 
-/// The library that cargo put beside this program.
-fn beside_this_program() -> Result<PathBuf, Failure> {
-    let name = format!(
-        "{}adbc_driver_databricks{}",
-        env::consts::DLL_PREFIX,
-        env::consts::DLL_SUFFIX
-    );
-    let mut path = env::current_exe()?;
-    path.set_file_name(&name);
-    if path.is_file() {
-        return Ok(path);
+/// Each place that driver managers look into, in their order, and what is there.
+fn status() -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let manifests = places::manifests();
+    let works = |found: &&places::Found| found.outcome.is_ok();
+    let used = manifests.iter().find(works).map(|found| found.path.clone());
+    writeln!(out, "Driver managers look for {} in this order:\n", places::MANIFEST)?;
+    for place in places::all() {
+        let path = place.folder.join(places::MANIFEST);
+        writeln!(out, "  {}  ({})", path.display(), place.because)?;
+        let found = manifests.iter().find(|found| found.path == path);
+        match found.map(|found| &found.outcome) {
+            None => writeln!(out, "      nothing")?,
+            Some(Err(reason)) => writeln!(out, "      broken: {reason}")?,
+            Some(Ok(manifest)) => {
+                let use_ = if used.as_ref() == Some(&path) {
+                    "used"
+                } else {
+                    "behind the one that is used"
+                };
+                let version = manifest.version.as_deref().unwrap_or("?");
+                writeln!(out, "      {use_}: version {version}, {}", manifest.library.display())?;
+            }
+        }
     }
-    Err(Failure::Usage(format!(
-        "{name} is not beside this program: build it with `cargo build --release -p adbc-driver-databricks` and name it with --library"
-    )))
+    if used.is_none() {
+        writeln!(
+            out,
+            "\nNone is found. To install the driver for this user: dbsql driver install"
+        )?;
+    }
+    Ok(())
 }
 
-/// Where driver managers look for this user's manifests, as the ADBC documentation has it.
-fn folder() -> Result<PathBuf, Failure> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Application Support/ADBC/Drivers"))
-    } else if cfg!(windows) {
-        variable("LOCALAPPDATA").map(|local| local.join("ADBC").join("Drivers"))
-    } else {
-        let config = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
-        config.map(|config| config.join("adbc/drivers"))
-    };
-    folder.ok_or_else(|| Failure::Local("this user has no home directory to put the manifest into".to_owned()))
+/// Copies the library to where no build removes it.
+fn copied(library: &Path) -> Result<PathBuf, Failure> {
+    let folder = places::of_library()
+        .ok_or_else(|| Failure::Local("this user has no home directory to put the library into".to_owned()))?;
+    let copy = folder.join(places::library_name());
+    if places::is_same(library, &copy) {
+        return Ok(copy);
+    }
+    // A process that has loaded the old one keeps it: a new file takes its name.
+    replace(&copy, |fresh| fs::copy(library, fresh).map(drop))
 }
 
-fn manifest(library: &Path) -> Result<String, Failure> {
-    let refusal = || {
-        Failure::Usage(format!(
-            "the path {} cannot be written into a manifest",
-            library.display()
-        ))
-    };
-    let path = library.to_str().ok_or_else(refusal)?;
-    // A literal string of TOML: nothing in it is an escape, and it cannot hold its own quote.
-    if path.contains(['\'', '\n', '\r']) {
-        return Err(refusal());
+/// Writes a file whole or not at all: somebody may be reading the old one.
+fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<PathBuf, Failure> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+    let fresh = path.with_extension("new");
+    write(&fresh)
+        .and_then(|()| fs::rename(&fresh, path))
+        .map_err(|error| named(path, &error))?;
+    Ok(path.to_owned())
+}
+
+fn existing(given: &Path) -> Result<PathBuf, Failure> {
+    let path = fs::canonicalize(given).map_err(|error| Failure::Usage(format!("{}: {error}", given.display())))?;
+    if !path.is_file() {
+        return Err(Failure::Usage(format!("{} is not a file", given.display())));
     }
-    Ok(format!(
-        "manifest_version = 1\nname = \"Databricks\"\nversion = \"{}\"\npublisher = \"adbc-databricks\"\nlicense = \"Apache-2.0\"\n\n\
-         [ADBC]\nversion = \"1.1.0\"\n\n[Driver]\nentrypoint = \"AdbcDriverDatabricksInit\"\nshared = '{path}'\n",
-        env!("CARGO_PKG_VERSION")
-    ))
+    Ok(path)
+}
+
+fn of_user() -> Result<PathBuf, Failure> {
+    places::of_user()
+        .ok_or_else(|| Failure::Local("this user has no home directory to put the manifest into".to_owned()))
+}
+
+fn named(path: &Path, error: &io::Error) -> Failure {
+    Failure::Local(format!("{}: {error}", path.display()))
 }

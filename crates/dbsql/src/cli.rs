@@ -10,6 +10,9 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 success · 1 the workspace refused or failed the statement · 2 wrong usage or option · \
 3 not authenticated or not allowed · 4 network or result transfer failed · 130 interrupted";
 
+const DOCTOR_EXIT_CODES: &str = "\
+Exit codes: 0 nothing failed (warnings may be there) · 1 a check failed · 2 wrong usage · 130 interrupted";
+
 /// Query Databricks SQL, or a workspace on this machine.
 ///
 /// Without a URL and without DATABRICKS_HOST in the environment, a local workspace is started inside this process: catalogs
@@ -29,6 +32,11 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Show what a local workspace's telemetry inbox holds, or explain what would be sent.
     Telemetry(TelemetryArgs),
+    /// Check the way from this machine to a warehouse step by step, and say what to do where it fails.
+    ///
+    /// Without a URL a workspace inside this process is checked, over TLS.
+    #[command(after_help = DOCTOR_EXIT_CODES)]
+    Doctor(DoctorArgs),
     /// Make the driver known to ADBC driver managers (Python, R, Go, C++ and others).
     Driver(DriverArgs),
 }
@@ -196,6 +204,24 @@ pub(crate) struct ExplainArgs {
     /// Print the request bodies as they travel, a line each, and nothing else.
     #[arg(long)]
     pub(crate) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+
+    /// The shared library to check, instead of the one that driver managers find.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) library: Option<PathBuf>,
+
+    /// Print one JSON document at the end.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How long everything together may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
+    pub(crate) timeout: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

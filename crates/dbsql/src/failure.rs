@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// Ctrl-C.
     Interrupted,
+    /// A check of `dbsql doctor` failed, which it has said by itself.
+    Unwell,
     /// Whoever read our output went away; nothing to say.
     OutputClosed,
 }
@@ -25,6 +27,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::OutputClosed => 0,
+            Self::Unwell => 1,
             Self::Usage(_) => 2,
             Self::Interrupted => 130,
             Self::Local(_) => 4,
@@ -40,7 +43,7 @@ impl Failure {
 
     pub(crate) fn print(&self) {
         match self {
-            Self::OutputClosed => {}
+            Self::OutputClosed | Self::Unwell => {}
             Self::Interrupted => eprintln!("interrupted: the statement was cancelled on the workspace"),
             Self::Usage(message) | Self::Local(message) => eprintln!("error: {message}"),
             Self::Adbc(error) => eprintln!("{}", paragraph(error)),

@@ -47,8 +47,20 @@ impl Interrupt {
             *slot = Some(handle);
         }
         if self.is_set() {
-            let _ = self.state.cancel();
+            self.state.cancel();
         }
+    }
+
+    /// There is nothing to cancel any more.
+    pub(crate) fn forget(&self) {
+        if let Ok(mut slot) = self.state.cancel.lock() {
+            *slot = None;
+        }
+    }
+
+    /// Does what Ctrl-C does to the statement, if there is one.
+    pub(crate) fn cancel(&self) {
+        self.state.cancel();
     }
 
     /// Whether Ctrl-C came.

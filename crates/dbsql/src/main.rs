@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
 mod cli;
+mod doctor;
 mod driver;
 mod failure;
 mod interrupt;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Query(args) => query::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Telemetry(args) => telemetry::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Driver(args) => driver::run(args),
     };
     match outcome {

@@ -33,6 +33,35 @@ impl Target {
         })
     }
 
+    /// As [`resolve`](Self::resolve); the embedded workspace is small, and spoken to over TLS.
+    pub(crate) fn resolve_over_tls(connect: &ConnectArgs) -> Result<Self, Failure> {
+        if let Some(options) = remote_options(connect)? {
+            return Ok(Self {
+                options,
+                embedded: None,
+            });
+        }
+        let small = WorkspaceArgs {
+            scale_factor: 0.01,
+            data: None,
+        };
+        let workspace = start(&small, |builder| builder.tls(true))?;
+        let text = |value: String| OptionValue::String(value);
+        let mut options = vec![(OptionDatabase::Uri, text(workspace.uri()))];
+        if let (Some(url), Some(ca)) = (workspace.https_url(), workspace.ca_pem_path()) {
+            options.push((option("databricks.host"), text(url.to_owned())));
+            options.push((
+                option("databricks.tls.ca_file"),
+                text(ca.to_string_lossy().into_owned()),
+            ));
+        }
+        options.extend(extra_options(connect));
+        Ok(Self {
+            options,
+            embedded: Some(workspace),
+        })
+    }
+
     /// A workspace that somebody else runs; refuses when none is named.
     pub(crate) fn remote(connect: &ConnectArgs) -> Result<Self, Failure> {
         let options = remote_options(connect)?.ok_or_else(|| {

@@ -13,6 +13,8 @@ mod follow;
 mod inbox;
 mod summary;
 
+pub(crate) use explain::verdict;
+
 pub(crate) fn run(args: TelemetryArgs) -> Result<(), Failure> {
     if let Some(TelemetryCommand::Explain(args)) = args.command {
         return explain::run(args);

@@ -76,7 +76,8 @@ fn refused_for_the_process(environment: &Environment) -> Option<&'static str> {
     }
 }
 
-fn verdict(explanation: &Explanation) -> String {
+/// Whether it is on, and what decided.
+pub(crate) fn verdict(explanation: &Explanation) -> String {
     let why = match explanation.decision.reason {
         Reason::DoNotTrack => "DO_NOT_TRACK is set",
         Reason::DisabledByEnvironment => "DATABRICKS_TELEMETRY_DISABLED is set",

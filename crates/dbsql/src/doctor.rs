@@ -23,7 +23,7 @@ mod network;
 mod report;
 mod workspace;
 
-use report::{Check, Event, Report, Verdict};
+use report::{Check, Event, Page, Report, Verdict};
 
 /// A check says at once what fails; a query may wait for the network to come back. What the user sets wins.
 const LIMITS: [(&str, &str); 3] = [
@@ -31,6 +31,9 @@ const LIMITS: [(&str, &str); 3] = [
     ("databricks.cloudfetch.max_url_refresh_attempts", "1"),
     ("databricks.http.connect_timeout_ms", "10000"),
 ];
+
+/// How long a cancel may take when the time is over.
+const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: DoctorArgs) -> Result<(), Failure> {
     let timeout = Duration::try_from_secs_f64(args.timeout)
@@ -63,31 +66,34 @@ pub(crate) fn run(args: DoctorArgs) -> Result<(), Failure> {
         writeln!(out, "From this machine to {whose}:\n")?;
     }
     let mut checks = Vec::new();
-    let mut current = None;
+    let mut page = Page::default();
+    let mut current = "start";
     loop {
         let left = deadline.map_or(Duration::MAX, |deadline| {
             deadline.saturating_duration_since(Instant::now())
         });
-        let progress = Progress::start(current.unwrap_or("checking"));
+        let progress = Progress::start(current);
         let event = happened.recv_timeout(left);
         drop(progress);
         let is_overdue = event.is_err();
         let check = match event {
             Ok(Event::Begun(name)) => {
-                current = Some(name);
+                current = name;
                 continue;
             }
             Ok(Event::Over(check)) => check,
             Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => Check::overdue(current.unwrap_or("checking"), timeout),
+            Err(RecvTimeoutError::Timeout) => Check::overdue(current, timeout),
         };
         if !args.json {
-            check.print(&mut out)?;
+            page.print(&mut out, &check)?;
         }
         checks.push(check);
         if is_overdue {
-            // A statement that was to be cancelled must not run on.
-            interrupt.cancel();
+            if interrupt.cancel() {
+                // A statement that was to be cancelled must not run on: this is the time in which the workspace hears of it.
+                let _ = happened.recv_timeout(GRACE);
+            }
             break;
         }
     }
@@ -105,6 +111,7 @@ pub(crate) fn run(args: DoctorArgs) -> Result<(), Failure> {
         let checks: Vec<_> = checks.iter().map(Check::to_json).collect();
         writeln!(out, "{:#}", json!({ "ok": failed == 0, "checks": checks }))?;
     } else {
+        page.end(&mut out)?;
         let summary = match (failed, count(Verdict::Warning)) {
             (0, 0) => "Everything works.".to_owned(),
             (0, warnings) => format!("Everything that was tried works; {warnings} to know about."),

@@ -58,9 +58,9 @@ impl Interrupt {
         }
     }
 
-    /// Does what Ctrl-C does to the statement, if there is one.
-    pub(crate) fn cancel(&self) {
-        self.state.cancel();
+    /// Does what Ctrl-C does to the statement. Whether there is one.
+    pub(crate) fn cancel(&self) -> bool {
+        self.state.cancel()
     }
 
     /// Whether Ctrl-C came.

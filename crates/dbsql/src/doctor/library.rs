@@ -2,17 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use adbc_core::error::Status;
+use adbc_core::LOAD_FLAG_DEFAULT;
+use adbc_core::error::{Error, Status};
 use adbc_core::options::AdbcVersion;
 use adbc_driver_manager::ManagedDriver;
 
 use super::report::{Finding, Outcome};
 use crate::driver::places::{self, Found};
 
-/// A library and how it is entered.
-pub(super) struct Library {
-    path: PathBuf,
-    entry_point: Option<String>,
+/// What driver managers know the driver by.
+const NAME: &str = "databricks";
+
+/// How a driver manager is told which library to load.
+pub(super) enum Library {
+    /// By the driver's name.
+    Installed,
+    /// By its path.
+    File(PathBuf),
 }
 
 /// The library that was named, else the one that driver managers find, else the one beside this program.
@@ -24,7 +30,8 @@ pub(super) fn find(named: Option<&Path>) -> Outcome<Library> {
                 "name the shared library with --library",
             ));
         }
-        return Ok((Finding::ok(format!("{}, from --library", path.display())), at(path)));
+        let fact = format!("{}, from --library", path.display());
+        return Ok((Finding::ok(fact), Library::File(path.to_owned())));
     }
     let mut broken = Vec::new();
     for Found { path, because, outcome } in places::manifests() {
@@ -35,11 +42,7 @@ pub(super) fn find(named: Option<&Path>) -> Outcome<Library> {
                 continue;
             }
         };
-        let library = Library {
-            path: manifest.library,
-            entry_point: manifest.entry_point,
-        };
-        let fact = format!("{}, by {} ({because})", library.path.display(), path.display());
+        let fact = format!("{}, by {} ({because})", manifest.library.display(), path.display());
         let finding = match (broken.first(), manifest.version) {
             (Some(reason), _) => Finding::warning(
                 format!("{fact}; before it stands a broken manifest, {reason}"),
@@ -54,7 +57,7 @@ pub(super) fn find(named: Option<&Path>) -> Outcome<Library> {
             ),
             _ => Finding::ok(fact),
         };
-        return Ok((finding, library));
+        return Ok((finding, Library::Installed));
     }
     if let Some(reason) = broken.first() {
         return Err(Finding::failed(
@@ -70,7 +73,7 @@ pub(super) fn find(named: Option<&Path>) -> Outcome<Library> {
             ),
             "to make them find it: dbsql driver install",
         );
-        return Ok((finding, at(&path)));
+        return Ok((finding, Library::File(path)));
     }
     Err(Finding::warning(
         "not installed: driver managers (Python, R, Go, C++) do not find the driver; this program has its own",
@@ -78,29 +81,38 @@ pub(super) fn find(named: Option<&Path>) -> Outcome<Library> {
     ))
 }
 
-fn at(path: &Path) -> Library {
-    Library {
-        path: path.to_owned(),
-        entry_point: None,
-    }
-}
-
 /// Loads the library as driver managers do.
 pub(super) fn load(library: Library) -> Outcome<ManagedDriver> {
-    let entry_point = library.entry_point.as_deref();
-    let loaded =
-        ManagedDriver::load_dynamic_from_filename(&library.path, entry_point.map(str::as_bytes), AdbcVersion::V110);
-    let name = entry_point.unwrap_or("the one that follows from its name");
+    let version = AdbcVersion::V110;
+    let loaded = match library {
+        Library::Installed => {
+            let further = places::of_environments().map(|place| place.folder).collect();
+            ManagedDriver::load_from_name(NAME, None, version, LOAD_FLAG_DEFAULT, Some(further))
+        }
+        Library::File(path) => ManagedDriver::load_dynamic_from_filename(path, None, version),
+    };
     match loaded {
-        Ok(driver) => Ok((Finding::ok(format!("loaded, ADBC 1.1.0, entry point {name}")), driver)),
+        Ok(driver) => Ok((Finding::ok("loaded and entered, ADBC 1.1.0"), driver)),
         Err(error) if error.status == Status::NotImplemented => Err(Finding::failed(
             "it does not know ADBC 1.1.0: the library is too old, or another driver's",
             "install the library of this version: dbsql driver install --library FILE",
         )),
         Err(error) => Err(Finding::failed(
-            format!("entry point {name}: {}", error.message.trim()),
-            "the file is no ADBC driver, is for another platform, or lacks a library of the system: build it here, and install it with \
-             `dbsql driver install --library FILE`",
+            reason(&error),
+            "the file is no ADBC driver, is for another platform, or lacks a library of the system: build it here, and install \
+             it with `dbsql driver install --library FILE`",
         )),
     }
+}
+
+/// What went wrong at the first place where something was; the error itself speaks of the last.
+fn reason(error: &Error) -> String {
+    let trace = error
+        .details
+        .iter()
+        .flatten()
+        .find(|(key, _)| key.ends_with("load_trace"));
+    let trace = trace.map(|(_, text)| String::from_utf8_lossy(text).into_owned());
+    let first = trace.as_deref().and_then(|text| text.lines().next());
+    first.unwrap_or(&error.message).trim().to_owned()
 }

@@ -78,6 +78,9 @@ pub(super) fn name(way: &Diagnosis) -> Outcome<Vec<SocketAddr>> {
     let Some(first) = addresses.first() else {
         return Err(unknown("the name has no address".to_owned()));
     };
+    if host.parse() == Ok(first.ip()) {
+        return Ok((Finding::ok(format!("{host}, an address already")), addresses));
+    }
     let more = match addresses.len() {
         1 => String::new(),
         number => format!(" and {} more", number - 1),
@@ -92,7 +95,7 @@ pub(super) fn port(way: &Diagnosis, addresses: Vec<SocketAddr>) -> Outcome<Vec<S
             let (host, port) = way.first_hop();
             let advice = match error.kind() {
                 std::io::ErrorKind::ConnectionRefused => {
-                    "nobody listens there: check the port, and that the server runs"
+                    "nobody listens there: check the host and the port (the proxy's, if there is one), and that the server runs"
                 }
                 _ => {
                     "a firewall may be in between: it must let this machine connect to that host and port, or name a proxy"
@@ -117,21 +120,31 @@ pub(super) fn tls(way: &Diagnosis, addresses: &[SocketAddr]) -> Outcome<()> {
         ..
     }) = handshake
     else {
-        let fact = match way.is_tls() {
-            true => "over a proxy that only the driver's own requests can pass: see the next check",
-            false => "not used: requests travel in the clear, as to this machine itself they may",
-        };
-        return Ok((Finding::ok(fact), ()));
+        if way.is_tls() {
+            let fact = "by way of a proxy that only the driver's own requests can pass; the next check goes through it";
+            return Ok((Finding::ok(fact), ()));
+        }
+        if addresses.iter().all(|address| address.ip().is_loopback()) {
+            return Ok((Finding::ok("not used, and nothing leaves this machine"), ()));
+        }
+        let finding = Finding::warning(
+            "not used: everybody on the way can read the token and the data",
+            "begin the URL with databricks:// or https://",
+        );
+        return Ok((finding, ()));
     };
     let shown = certificates.first().and_then(|der| Certificate::of(der));
-    let facts = shown
-        .as_ref()
-        .map_or_else(|| "no certificate".to_owned(), Certificate::to_text);
+    let facts = shown.as_ref().map(Certificate::to_text);
     if let Some(problem) = problem {
         let (words, advice) = words(&problem, way);
-        return Err(Finding::failed(format!("{words}; {facts}"), advice));
+        let fact = [Some(words), facts].into_iter().flatten().collect::<Vec<_>>();
+        return Err(Finding::failed(fact.join("; "), advice));
     }
-    let fact = format!("{}, {facts}", version.unwrap_or("TLS"));
+    let fact = [version.map(str::to_owned), facts]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
+    let fact = fact.join(", ");
     let switches = way
         .origins()
         .iter()

@@ -80,7 +80,7 @@ impl Check {
         }
     }
 
-    pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
+    fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let Finding { verdict, fact, advice } = &self.finding;
         let fact = fact.replace('\n', " ");
         let elapsed = match self.elapsed {
@@ -104,6 +104,32 @@ impl Check {
             "advice": advice,
             "elapsed_ms": self.elapsed.map(|elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
         })
+    }
+}
+
+/// Prints checks as they end. Those that are not tried one after the other share a line.
+#[derive(Default)]
+pub(super) struct Page {
+    not_tried: Vec<&'static str>,
+}
+
+impl Page {
+    pub(super) fn print(&mut self, out: &mut impl Write, check: &Check) -> io::Result<()> {
+        if check.verdict() == Verdict::NotTried {
+            self.not_tried.push(check.name);
+            return Ok(());
+        }
+        self.end(out)?;
+        check.print(out)
+    }
+
+    /// Prints what still waits to be printed.
+    pub(super) fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if !self.not_tried.is_empty() {
+            writeln!(out, "  {:<9}  {}", Verdict::NotTried.word(), self.not_tried.join(", "))?;
+            self.not_tried.clear();
+        }
+        Ok(())
     }
 }
 

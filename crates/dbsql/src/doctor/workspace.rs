@@ -18,11 +18,11 @@ use crate::interrupt::Interrupt;
 use crate::telemetry;
 
 /// Long enough to be cancelled, and bounded should nobody cancel it.
-const LONG: &str = "SELECT count(*) FROM range(100000) a CROSS JOIN range(10000000) b WHERE a.id < b.id";
+const LONG: &str = "SELECT sum(id % 7) FROM range(1000000000000)";
 /// How long the workspace is given to begin the long statement, and each time to answer what became of it.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often it is asked what became of it.
-const QUESTIONS: u32 = 20;
+const QUESTIONS: u32 = 10;
 /// A token that ends within this is worth a word.
 const SOON: Duration = Duration::from_secs(10 * 60);
 

@@ -41,8 +41,6 @@ pub(crate) struct Manifest {
     pub(crate) library: PathBuf,
     /// The driver's version, if it says.
     pub(crate) version: Option<String>,
-    /// The function that the library is entered by, if it says.
-    pub(crate) entry_point: Option<String>,
 }
 
 /// Reads a manifest as a driver manager does.
@@ -80,7 +78,6 @@ fn parse(text: &str) -> Result<Manifest, String> {
     Ok(Manifest {
         library: PathBuf::from(library),
         version: says(manifest.get("version")),
-        entry_point: says(driver.and_then(|driver| driver.get("entrypoint"))),
     })
 }
 
@@ -115,7 +112,6 @@ mod tests {
             let manifest = parse(&of(Path::new(path)).unwrap()).unwrap();
             assert_eq!(manifest.library, Path::new(path));
             assert_eq!(manifest.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
-            assert_eq!(manifest.entry_point.as_deref(), Some("AdbcDriverDatabricksInit"));
         }
     }
 

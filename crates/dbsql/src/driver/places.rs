@@ -33,13 +33,7 @@ pub(crate) fn all() -> Vec<Place> {
         .filter(|folder| !folder.as_os_str().is_empty())
         .map(|folder| place(folder, "ADBC_DRIVER_PATH"))
         .collect();
-    let of_environment = [
-        ("VIRTUAL_ENV", "this virtual environment; Python's manager only"),
-        ("CONDA_PREFIX", "this conda environment; managers from conda only"),
-    ];
-    for (name, because) in of_environment {
-        places.extend(variable(name).map(|prefix| place(prefix.join("etc/adbc/drivers"), because)));
-    }
+    places.extend(of_environments());
     places.extend(of_user().map(|folder| place(folder, "this user")));
     if cfg!(target_os = "macos") {
         places.push(place(
@@ -50,6 +44,18 @@ pub(crate) fn all() -> Vec<Place> {
         places.push(place(PathBuf::from("/etc/adbc/drivers"), "this machine"));
     }
     places
+}
+
+/// The folders of Python's environments, which not every driver manager searches.
+pub(crate) fn of_environments() -> impl Iterator<Item = Place> {
+    let environments = [
+        ("VIRTUAL_ENV", "this virtual environment; Python's manager only"),
+        ("CONDA_PREFIX", "this conda environment; managers from conda only"),
+    ];
+    environments.into_iter().filter_map(|(name, because)| {
+        let folder = variable(name)?.join("etc/adbc/drivers");
+        Some(Place { folder, because })
+    })
 }
 
 /// The manifests that are there, in the order in which they are found.

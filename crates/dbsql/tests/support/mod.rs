@@ -60,3 +60,65 @@ pub fn assert_paragraph(output: &Output, exit_code: i32, says: &[&str], never: &
         assert!(!text.contains(word), "{word:?} is in: {text}");
     }
 }
+
+/// A place for this test's own manifests and copies, and the library that cargo built with it.
+pub struct Desk {
+    pub folder: tempfile::TempDir,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    /// The command with nothing installed but what this desk has, and no proxy.
+    pub fn dbsql(&self, args: &[&str]) -> Command {
+        let mut command = dbsql(args);
+        for name in [
+            "ADBC_DRIVER_PATH",
+            "VIRTUAL_ENV",
+            "CONDA_PREFIX",
+            "HTTPS_PROXY",
+            "https_proxy",
+            "ALL_PROXY",
+            "all_proxy",
+            "NO_PROXY",
+            "no_proxy",
+        ] {
+            command.env_remove(name);
+        }
+        command
+            .env("HOME", self.folder.path())
+            .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
+            .env("XDG_DATA_HOME", self.folder.path().join("data"));
+        command
+    }
+
+    /// Installs the library that cargo built with this test.
+    pub fn install(&self, further: &[&str]) {
+        let library = library();
+        let mut args = vec!["driver", "install", "--library", library.to_str().expect("a path")];
+        args.extend(further);
+        let output = self.dbsql(&args).output().expect("the command runs");
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+
+    /// The folder of this user's manifests, on Linux.
+    pub fn manifests(&self) -> std::path::PathBuf {
+        self.folder.path().join("config/adbc/drivers")
+    }
+}
+
+/// The library that cargo built with this test.
+pub fn library() -> std::path::PathBuf {
+    let name = format!(
+        "{}adbc_driver_databricks{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
+    let path = std::env::current_exe().expect("this program").with_file_name(name);
+    assert!(path.is_file(), "cargo did not build {}", path.display());
+    path
+}

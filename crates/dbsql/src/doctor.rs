@@ -141,7 +141,7 @@ fn steps(report: &Report, library: Option<&Path>, options: Vec<(OptionDatabase, 
     let secured = report.after("TLS", way.zip(addresses), |(way, addresses)| {
         network::tls(way, &addresses)
     });
-    let answered = report.after("HTTP, clock", way.zip(secured), |(way, ())| network::clock(way));
+    let answered = report.after("HTTP", way.zip(secured), |(way, ())| network::clock(way));
 
     let known = report.after("credentials", way.zip(answered), |(way, ())| {
         workspace::credentials(way)

@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use adbc_core::options::AdbcVersion;
+use adbc_driver_manager::ManagedDriver;
+
 use crate::cli::{DriverArgs, DriverCommand};
 use crate::failure::Failure;
 
@@ -29,6 +32,14 @@ fn install(library: Option<PathBuf>, copy: bool) -> Result<(), Failure> {
             ))
         })?,
     };
+    // Before anything is written: a manifest for what is no driver would stand in the way of one.
+    if let Err(error) = ManagedDriver::load_dynamic_from_filename(&library, None, AdbcVersion::V110) {
+        return Err(Failure::Usage(format!(
+            "{} is no ADBC driver that can be loaded here: {}",
+            library.display(),
+            error.message.trim()
+        )));
+    }
     if copy {
         library = copied(&library)?;
     }

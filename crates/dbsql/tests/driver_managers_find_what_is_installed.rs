@@ -129,4 +129,15 @@ fn what_cannot_be_installed_is_named() {
         .output()
         .expect("it runs");
     support::assert_paragraph(&output, 2, &["not a file"], &[]);
+
+    let text = desk.folder.path().join("text.so");
+    fs::write(&text, "not a library").expect("written");
+    let mut command = desk.dbsql(&["driver", "install", "--library", text.to_str().expect("a path")]);
+    support::assert_paragraph(
+        &command.output().expect("it runs"),
+        2,
+        &["text.so", "no ADBC driver"],
+        &[],
+    );
+    assert!(!desk.manifests().join("databricks.toml").exists());
 }

@@ -27,7 +27,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<(), Failure> {
     let sql = match args.sql.as_str() {
         "-" => {
             let mut sql = String::new();
-            io::stdin().read_to_string(&mut sql)?;
+            io::stdin().read_to_string(&mut sql).map_err(unreadable)?;
             sql
         }
         sql => sql.to_owned(),
@@ -51,6 +51,13 @@ pub(crate) fn run(args: QueryArgs) -> Result<(), Failure> {
         failure.print();
     }
     outcome
+}
+
+fn unreadable(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Failure::Usage("the SQL on standard input is not UTF-8".to_owned()),
+        _ => Failure::Local(format!("standard input: {error}")),
+    }
 }
 
 struct Run {

@@ -3,7 +3,7 @@
 use std::env;
 
 use adbc_core::options::{OptionDatabase, OptionValue};
-use databricks_local::Workspace;
+use databricks_local::{ErrorKind, Workspace};
 
 use crate::cli::{ConnectArgs, WorkspaceArgs};
 use crate::failure::Failure;
@@ -104,9 +104,13 @@ pub(crate) fn start(
         }
         builder = builder.data_dir(data.clone());
     }
-    more(builder)
-        .start()
-        .map_err(|error| Failure::Local(format!("the local workspace did not start: {error}")))
+    more(builder).start().map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::Listen => "; --port takes another port, 0 any free one",
+            _ => "",
+        };
+        Failure::Local(format!("the local workspace did not start: {error}{advice}"))
+    })
 }
 
 fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, OptionValue)>>, Failure> {

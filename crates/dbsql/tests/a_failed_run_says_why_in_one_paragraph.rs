@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use support::{assert_paragraph, dbsql, run, stderr, stdout, wait_until, workspace};
@@ -65,6 +65,20 @@ fn a_url_that_is_none() {
         &[],
     );
     assert_paragraph(&run(&["telemetry"]), 2, &["dbsql serve"], &[]);
+}
+
+#[test]
+fn a_port_that_somebody_has_and_text_that_is_none() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    let output = run(&["serve", "--port", &port, "--scale-factor", "0.01"]);
+    assert_paragraph(&output, 4, &["in use", "--port"], &[]);
+
+    let mut client = dbsql(&["query", "-"]).stdin(Stdio::piped()).spawn().expect("a client");
+    let mut sql = client.stdin.take().expect("its input");
+    sql.write_all(b"SELECT \xff").expect("written");
+    drop(sql);
+    assert_paragraph(&client.wait_with_output().expect("it ends"), 2, &["UTF-8"], &[]);
 }
 
 #[cfg(unix)]

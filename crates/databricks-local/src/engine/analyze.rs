@@ -126,7 +126,7 @@ async fn computed(context: &Context, table: &str, column: &Field) -> Result<Colu
 /// The one row of a query of the engine's own.
 async fn query(context: &Context, sql: &str) -> Result<Vec<Option<String>>, SqlError> {
     let broken = || SqlError::new(Class::INTERNAL_ERROR, "The engine's own query is none.");
-    let Command::Sql(tokens) = statement::parse(sql)? else {
+    let Command::Sql(tokens) = statement::parse(sql, &[])? else {
         return Err(broken());
     };
     let parsed = context.parse(tokens, &[]).await?;

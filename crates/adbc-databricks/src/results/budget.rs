@@ -7,6 +7,9 @@ use tokio::sync::Notify;
 /// Costs are counted in sixteenths of a byte per announced byte.
 const COST_UNIT: u64 = 16;
 
+/// The most that one chunk is taken to need.
+const MAX_CLAIM_BYTES: u64 = 1 << 46;
+
 /// What a compressed chunk is taken to cost until one was seen: itself and three times itself, decompressed.
 const COMPRESSED_COST: u64 = 4 * COST_UNIT;
 
@@ -25,6 +28,15 @@ struct State {
     /// The highest cost seen, or the guess before anything was.
     cost: u64,
     learned: bool,
+}
+
+impl State {
+    /// What a chunk of so many announced bytes is taken to need.
+    fn cost_of(&self, announced: u64) -> u64 {
+        // What no machine has is not believed: claims must add up without reaching the end of the numbers, where giving one back
+        // would take from the others.
+        (announced.saturating_mul(self.cost) / COST_UNIT).min(MAX_CLAIM_BYTES)
+    }
 }
 
 impl Budget {
@@ -61,7 +73,7 @@ impl Budget {
 
     /// Claims what a chunk of `announced` bytes needs, although it may not fit. For what must not wait, and is bounded otherwise.
     pub(super) fn exceed(self: &Arc<Self>, announced: u64) -> Reservation {
-        let bytes = announced.saturating_mul(self.lock().cost) / COST_UNIT;
+        let bytes = self.lock().cost_of(announced);
         self.change(0, bytes);
         Reservation {
             budget: Arc::clone(self),
@@ -72,7 +84,7 @@ impl Budget {
 
     fn claim(&self, announced: u64) -> Option<u64> {
         let mut state = self.lock();
-        let bytes = announced.saturating_mul(state.cost) / COST_UNIT;
+        let bytes = state.cost_of(announced);
         let fits = state.claimed == 0 || state.claimed.saturating_add(bytes) <= self.limit;
         fits.then(|| {
             state.claimed = state.claimed.saturating_add(bytes);

@@ -74,7 +74,15 @@ async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: 
                 if retries + refreshes + broken == 0 && !intake.is_overtaking {
                     slot.finished(intake.received_bytes);
                 }
-                reservation.settle(intake.plain_bytes, intake.plain_bytes);
+                let plain = intake.plain_bytes;
+                match context.cells {
+                    // Batches are parts of what was decompressed, except those that were made of JSON.
+                    None => reservation.settle(plain, plain),
+                    Some(_) => {
+                        let kept = batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum();
+                        reservation.settle(plain.saturating_add(kept), kept);
+                    }
+                }
                 return Ok(Downloaded {
                     index,
                     schema,
@@ -236,8 +244,12 @@ async fn receive(
     let mut child = child.came_through();
     match &outcome {
         Ok(()) => {
-            running.finished(began.elapsed());
-            let took = child.elapsed().saturating_sub(intake.decompression - before);
+            // The rest of a file says nothing about how long a whole one takes.
+            if progress.is_of_the_whole() {
+                running.finished(began.elapsed());
+            }
+            let decompression = intake.decompression.saturating_sub(before);
+            let took = child.elapsed().saturating_sub(decompression);
             child.set(tags::RESULT_BYTES_DOWNLOADED, ByteCount(intake.received_bytes));
             child.set(tags::CHUNK_INITIAL_LATENCY, took);
             child.set(tags::CHUNK_SLOWEST_LATENCY, took);

@@ -128,7 +128,11 @@ impl Intake {
                 "storage sent another part of the file",
             )));
         }
-        *self = Self::new(context.compressed);
+        *self = Self {
+            // The time is spent, whatever became of what it was spent on.
+            decompression: self.decompression,
+            ..Self::new(context.compressed)
+        };
         self.source = Some(Source {
             link,
             etag: download.etag(),

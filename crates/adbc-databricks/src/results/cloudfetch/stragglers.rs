@@ -97,6 +97,11 @@ impl Progress {
             .store(announced.map_or(0, |bytes| at.saturating_add(bytes)), Ordering::Relaxed);
     }
 
+    /// Whether the try began with the first byte.
+    pub(super) fn is_of_the_whole(&self) -> bool {
+        self.begins_at.load(Ordering::Relaxed) == 0
+    }
+
     /// So many bytes of the file are here.
     pub(super) fn reach(&self, received: u64) {
         self.received.store(received, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     TimestampMicrosecondType, TimestampNanosecondType,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -27,6 +27,8 @@ pub(crate) enum Binding {
     /// `?`, of which there are so many, in their order.
     ByPlace { markers: usize },
 }
+
+const MILLIS_PER_DAY: i64 = 24 * 60 * 60 * 1000;
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
@@ -161,6 +163,19 @@ pub(crate) fn bring(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> 
             .as_primitive::<TimestampNanosecondType>()
             .unary::<_, TimestampMicrosecondType>(|nanos| nanos.div_euclid(1000));
         return Ok(Arc::new(micros.with_timezone_opt(zone.clone())));
+    }
+    if let (DataType::Date64, DataType::Date32) = (array.data_type(), data_type) {
+        // So would this one.
+        let days = array
+            .as_primitive::<Date64Type>()
+            .try_unary::<_, Date32Type, _>(|millis| i32::try_from(millis.div_euclid(MILLIS_PER_DAY)));
+        return Ok(Arc::new(
+            days.map_err(|_| invalid("a date is not within the years -9999 to 9999"))?,
+        ));
+    }
+    if let DataType::Dictionary(_, values) = array.data_type() {
+        let plain = arrow_cast::cast(array, values).map_err(|error| invalid(error.to_string()))?;
+        return bring(&plain, data_type);
     }
     let options = CastOptions {
         safe: false,
@@ -327,8 +342,12 @@ mod tests {
             (1999, "1970-01-01T00:00:00.000001"),
             (i64::MIN, "1677-09-21T00:12:43.145224"),
         ] {
-            expect(TimestampNanosecondArray::from(vec![nanos]), "TIMESTAMP_NTZ", expected);
+            let plain = TimestampNanosecondArray::from(vec![nanos]);
+            expect(plain.clone(), "TIMESTAMP_NTZ", expected);
+            let coded = DictionaryArray::<Key>::try_new(Int32Array::from(vec![0]), Arc::new(plain)).unwrap();
+            expect(coded, "TIMESTAMP_NTZ", expected);
         }
+        expect(Date64Array::from(vec![-1]), "DATE", "1969-12-31");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::env;
 
 use adbc_core::options::{OptionDatabase, OptionValue};
+use adbc_databricks::options;
 use databricks_local::{ErrorKind, Workspace};
 
 use crate::cli::{ConnectArgs, WorkspaceArgs};
@@ -152,7 +153,11 @@ fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, O
         )),
         // For a URL that says nothing of credentials, and nobody else does either.
         (None, Some(url)) if is_without_credentials(connect, url) => {
-            options.extend(credentials_for(url, &variable)?);
+            let query = url.split_once('?').map_or("", |(_, query)| query);
+            let of_url = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+            let of_options = connect.options.iter().map(|pair| pair.key.as_str());
+            let elsewhere = of_url.chain(of_options).find(|key| leads_elsewhere(key));
+            options.extend(credentials_for(url, elsewhere, &variable)?);
         }
         _ => {}
     }
@@ -171,9 +176,11 @@ fn is_without_credentials(connect: &ConnectArgs, url: &str) -> bool {
 
 /// The environment's credentials, for a URL that has none: the token, else the service principal.
 ///
-/// With `DATABRICKS_HOST` they are that host's and nobody else's. Without, they are meant for the URL that was typed.
+/// With `DATABRICKS_HOST` they are that host's and nobody else's, and do not go where an option leads (`elsewhere`). Without, they are
+/// meant for the URL that was typed.
 fn credentials_for(
     url: &str,
+    elsewhere: Option<&str>,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<(OptionDatabase, OptionValue)>, Failure> {
     const WAYS: [&[(&str, &str)]; 2] = [
@@ -190,20 +197,53 @@ fn credentials_for(
     let Some(found) = WAYS.into_iter().find_map(whole) else {
         return Ok(Vec::new());
     };
-    if let Some(theirs) = variable("DATABRICKS_HOST").filter(|theirs| host(theirs) != host(url)) {
-        let names: Vec<_> = found.iter().map(|(name, ..)| *name).collect();
-        return Err(Failure::Usage(format!(
-            "{} stays here: the URL is of {}, and DATABRICKS_HOST is {}; pass credentials for this URL (--token), or unset \
-             DATABRICKS_HOST if the environment's are for it",
-            names.join(" and "),
-            host(url),
-            host(&theirs)
-        )));
+    if let Some(theirs) = variable("DATABRICKS_HOST") {
+        let reason = match elsewhere {
+            Some(key) => format!("{key} leads elsewhere than DATABRICKS_HOST"),
+            None if host(&theirs) != host(url) || is_exposed(url) && !is_exposed(&theirs) => {
+                let (here, there) = (place(url), place(&theirs));
+                format!("the URL is of {here}, and DATABRICKS_HOST is {there}")
+            }
+            None => String::new(),
+        };
+        if !reason.is_empty() {
+            let names: Vec<_> = found.iter().map(|(name, ..)| *name).collect();
+            return Err(Failure::Usage(format!(
+                "{} stays here: {reason}; pass credentials for this URL (--token), or unset DATABRICKS_HOST if the environment's are \
+                 for it",
+                names.join(" and "),
+            )));
+        }
     }
     let options = found
         .into_iter()
         .map(|(_, key, value)| (option(key), OptionValue::String(value)));
     Ok(options.collect())
+}
+
+/// Whether what is sent there can be read on the way.
+fn is_exposed(text: &str) -> bool {
+    let is_plain = text
+        .get(..7)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+    let host = host(text);
+    is_plain
+        && !["127.", "localhost", "[::1]"]
+            .into_iter()
+            .any(|here| host.starts_with(here))
+}
+
+/// A host as it is shown: one that is spoken to in plain text says so.
+fn place(text: &str) -> String {
+    let scheme = if is_exposed(text) { "http://" } else { "" };
+    format!("{scheme}{}", host(text))
+}
+
+/// Whether the option of this key says where to connect to, or without TLS.
+fn leads_elsewhere(key: &str) -> bool {
+    [options::HOST, options::PORT, options::TLS]
+        .into_iter()
+        .any(|known| options::find(key).is_some_and(|spec| spec.key == known))
 }
 
 /// The host of a URL or of `DATABRICKS_HOST`, with its port unless that is https's own.
@@ -226,12 +266,20 @@ fn extra_options(connect: &ConnectArgs) -> impl Iterator<Item = (OptionDatabase,
         .map(|pair| (option(&pair.key), OptionValue::String(pair.value.clone())))
 }
 
-/// Whether the option of this key says as whom to connect.
+/// Whether the option of this key says as whom to connect, or which profile does.
 fn is_credential(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    ["auth", "token", "password", "clientid", "clientsecret"]
-        .into_iter()
-        .any(|word| key.contains(word))
+    [
+        "auth",
+        "token",
+        "password",
+        "clientid",
+        "clientsecret",
+        "profile",
+        "config_file",
+    ]
+    .into_iter()
+    .any(|word| key.contains(word))
 }
 
 /// Whether the URL names a user, as in `databricks://token:TOKEN@HOST/…`; an `@` behind the host is none.
@@ -249,18 +297,22 @@ fn variable(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, OptionDatabase, OptionValue, credentials_for, has_user};
+    use super::{Failure, OptionDatabase, OptionValue, credentials_for, has_user, is_credential, leads_elsewhere};
 
     const URL: &str = "https://Mine.example/sql/1.0/warehouses/x";
 
     /// The keys of the credentials that `URL` gets of an environment, or what is said against it.
     fn keys(environment: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        keys_for(URL, None, environment)
+    }
+
+    fn keys_for(url: &str, elsewhere: Option<&str>, environment: &[(&str, &str)]) -> Result<Vec<String>, String> {
         let variable = |name: &str| {
             let found = environment.iter().find(|(known, _)| *known == name)?;
             Some(found.1.to_owned())
         };
         let key = |(key, _): (OptionDatabase, OptionValue)| key.as_ref().to_owned();
-        match credentials_for(URL, &variable) {
+        match credentials_for(url, elsewhere, &variable) {
             Ok(options) => Ok(options.into_iter().map(key).collect()),
             Err(Failure::Usage(message)) => Err(message),
             Err(_) => panic!("another kind of failure"),
@@ -297,6 +349,33 @@ mod tests {
             }
             assert_eq!(keys(&[("DATABRICKS_HOST", other)]).unwrap(), [""; 0]);
         }
+    }
+
+    #[test]
+    fn the_environments_credentials_do_not_go_where_an_option_leads_nor_in_plain_text() {
+        let environment = [
+            ("DATABRICKS_TOKEN", "canary"),
+            ("DATABRICKS_HOST", "https://mine.example"),
+        ];
+        for key in [
+            "databricks.host",
+            "databricks.server_hostname",
+            "adbc.spark.host",
+            "databricks.port",
+            "databricks.tls",
+        ] {
+            assert!(leads_elsewhere(key), "{key}");
+            let message = keys_for(URL, Some(key), &environment).unwrap_err();
+            assert!(message.contains(key) && !message.contains("canary"), "{message}");
+            assert_eq!(keys_for(URL, Some(key), &environment[..1]).unwrap().len(), 1, "{key}");
+        }
+        assert!(!leads_elsewhere("databricks.catalog"));
+        let plain = "http://mine.example/sql/1.0/warehouses/x";
+        let message = keys_for(plain, None, &environment).unwrap_err();
+        assert!(message.contains("http://mine.example"), "{message}");
+        let theirs = [environment[0], ("DATABRICKS_HOST", "http://mine.example")];
+        assert_eq!(keys_for(plain, None, &theirs).unwrap().len(), 1);
+        assert!(is_credential("databricks.config_profile") && is_credential("databricks.config_file"));
     }
 
     #[test]

@@ -44,6 +44,7 @@ fn install(library: Option<PathBuf>, copy: bool) -> Result<(), Failure> {
         library = copied(&library)?;
     }
     let text = manifest::of(&library)?;
+    ours_or_none(&of_user()?.join(places::MANIFEST))?;
     let path = replace(&of_user()?.join(places::MANIFEST), |fresh| fs::write(fresh, text))?;
     let mut out = io::stdout().lock();
     writeln!(
@@ -60,10 +61,16 @@ fn install(library: Option<PathBuf>, copy: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes the manifest, and the library if it is the copy that `install --copy` made.
+/// Removes the manifest, and the library that it names if that is the copy that `install --copy` makes.
 fn uninstall() -> Result<(), Failure> {
+    let path = of_user()?.join(places::MANIFEST);
+    ours_or_none(&path)?;
+    let named_library = manifest::read(&path).ok().map(|manifest| manifest.library);
     let copy = places::of_library().map(|folder| folder.join(places::library_name()));
-    for path in [Some(of_user()?.join(places::MANIFEST)), copy].into_iter().flatten() {
+    for path in [Some(path), copy.filter(|copy| named_library.as_ref() == Some(copy))]
+        .into_iter()
+        .flatten()
+    {
         match fs::remove_file(&path) {
             Ok(()) => writeln!(io::stdout(), "removed {}", path.display())?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -75,6 +82,19 @@ fn uninstall() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Leaves alone what another driver of this name has put there.
+fn ours_or_none(path: &Path) -> Result<(), Failure> {
+    match manifest::read(path) {
+        Ok(manifest) if manifest.publisher.as_deref() != Some(manifest::PUBLISHER) => Err(Failure::Usage(format!(
+            "{} is the manifest of another driver ({}); move it away first",
+            path.display(),
+            manifest.library.display()
+        ))),
+        // One that cannot be read is of use to nobody.
+        _ => Ok(()),
+    }
 }
 
 /// Each place that driver managers look into, in their order, and what is there.

@@ -88,6 +88,20 @@ fn a_copy_outlives_the_build_and_goes_with_the_manifest() {
 }
 
 #[test]
+fn the_manifest_of_another_driver_stays() {
+    let desk = Desk::new();
+    let path = desk.manifests().join("databricks.toml");
+    fs::create_dir_all(desk.manifests()).expect("a folder");
+    let theirs = "manifest_version = 1\nname = 'Theirs'\n\n[Driver]\nshared = '/opt/theirs.so'\n";
+    fs::write(&path, theirs).expect("written");
+    let output = desk.dbsql(&["driver", "uninstall"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("another driver (/opt/theirs.so)"), "{text}");
+    assert_eq!(fs::read_to_string(&path).expect("it is there"), theirs);
+}
+
+#[test]
 fn each_place_that_managers_search() {
     let (desk, workspace) = (Desk::new(), workspace(|builder| builder));
     desk.install(&[]);

@@ -12,6 +12,8 @@ use crate::failure::Failure;
 const TEMPLATE: &str = include_str!("../../../adbc-driver-databricks/databricks.toml");
 /// What follows this line says where the libraries are.
 const LIBRARIES: &str = "[Driver.shared]\n";
+/// Who made the driver, as the template has it.
+pub(super) const PUBLISHER: &str = "adbc-databricks";
 /// The longest manifest that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -41,6 +43,8 @@ pub(crate) struct Manifest {
     pub(crate) library: PathBuf,
     /// The driver's version, if it says.
     pub(crate) version: Option<String>,
+    /// Who made the driver, if it says.
+    pub(crate) publisher: Option<String>,
 }
 
 /// Reads a manifest as a driver manager does.
@@ -78,6 +82,7 @@ fn parse(text: &str) -> Result<Manifest, String> {
     Ok(Manifest {
         library: PathBuf::from(library),
         version: says(manifest.get("version")),
+        publisher: says(manifest.get("publisher")),
     })
 }
 
@@ -112,6 +117,7 @@ mod tests {
             let manifest = parse(&of(Path::new(path)).unwrap()).unwrap();
             assert_eq!(manifest.library, Path::new(path));
             assert_eq!(manifest.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+            assert_eq!(manifest.publisher.as_deref(), Some(PUBLISHER));
         }
     }
 

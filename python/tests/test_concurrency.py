@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import signal
 import threading
+import time
 
 import pytest
 from conftest import DEADLINE_S, ENDLESS
@@ -15,15 +16,17 @@ from adbc_driver_databricks import StatementOptions, databricks_local, dbapi
 
 def cancel_when_it_runs(cursor) -> None:
     """A cancel before anything runs is refused: try again until it is not."""
+    deadline = time.monotonic() + DEADLINE_S
     while True:
         try:
             return cursor.adbc_cancel()
         except dbapi.ProgrammingError as error:
             assert "INVALID_STATE" in str(error)
+            assert time.monotonic() < deadline, "nothing ever ran"
 
 
 def test_a_cancel_from_another_thread_ends_execute(cursor):
-    other = threading.Thread(target=cancel_when_it_runs, args=(cursor,))
+    other = threading.Thread(target=cancel_when_it_runs, args=(cursor,), daemon=True)
     other.start()
     with pytest.raises(dbapi.OperationalError, match="CANCELLED") as raised:
         cursor.execute(ENDLESS)
@@ -46,10 +49,13 @@ def test_options_are_read_while_a_statement_executes(cursor):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(cursor.execute, ENDLESS)
         # The execution ends only by the cancel below: a read that waited for it would wait for ever.
-        for _ in range(100):
-            assert cursor.adbc_statement.get_option("databricks.result.format") == "ARROW_STREAM"
-            assert cursor.adbc_statement.get_option_float(StatementOptions.EXEC_PROGRESS) == 0
-        cancel_when_it_runs(cursor)
+        try:
+            for _ in range(100):
+                assert cursor.adbc_statement.get_option("databricks.result.format") == "ARROW_STREAM"
+                assert cursor.adbc_statement.get_option_float(StatementOptions.EXEC_PROGRESS) == 0
+        finally:
+            # Or else the pool would wait for it for ever.
+            cancel_when_it_runs(cursor)
         with pytest.raises(dbapi.OperationalError, match="CANCELLED"):
             running.result(DEADLINE_S)
     cursor.execute("SELECT * FROM samples.tpch.nation")

@@ -138,10 +138,13 @@ impl States {
             .get_or_insert_default()
             .insert(0, Arc::new(DatabricksExprs { ansi: settings.ansi }));
         let mut state = builder.build();
-        // The builder takes functions in any order, and of two that share a name the last one has it.
+        // The builder takes functions in any order, and of two that share a name the last one has it. `now` and the like are made for
+        // a zone.
+        let options = Arc::clone(state.config_options());
         for (name, function) in template.scalar_functions() {
             if name == function.name() {
-                let _ = state.register_udf(Arc::clone(function));
+                let of_zone = function.inner().with_updated_config(&options).map(Arc::new);
+                let _ = state.register_udf(of_zone.unwrap_or_else(|| Arc::clone(function)));
             }
         }
         recent.truncate(Self::KEPT - 1);

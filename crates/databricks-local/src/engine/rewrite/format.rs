@@ -52,16 +52,23 @@ pub(super) fn chrono_format(format: &Expr) -> Result<Expr, SqlError> {
             ('a', 1) => "%p",
             ('%', _) => return Err(unsupported("A datetime pattern with percent signs")),
             ('\'', quotes) => {
-                // Two quotes are one; what stands between single ones is text.
+                // Two quotes are one, within text and without; what stands between single ones is text.
                 chrono.extend(std::iter::repeat_n('\'', quotes / 2));
-                if quotes % 2 == 1 {
-                    let text = letters[at..].iter().take_while(|&&next| next != '\'');
-                    at += text.clone().count();
-                    chrono.extend(text.flat_map(|&letter| if letter == '%' { vec!['%', '%'] } else { vec![letter] }));
-                    if letters.get(at).is_none() {
+                let mut open = quotes % 2 == 1;
+                while open {
+                    let Some(&letter) = letters.get(at) else {
                         return Err(unsupported("A datetime pattern with an open quote"));
-                    }
+                    };
                     at += 1;
+                    match letter {
+                        '\'' if letters.get(at) != Some(&'\'') => open = false,
+                        '\'' => {
+                            chrono.push('\'');
+                            at += 1;
+                        }
+                        '%' => chrono.push_str("%%"),
+                        other => chrono.push(other),
+                    }
                 }
                 continue;
             }

@@ -527,7 +527,13 @@ impl ScalarUDFImpl for Checked {
                 DataType::Int8 | DataType::Int16 | DataType::Int32,
             ) => DataType::Int32,
             (left, right) if left.is_integer() && right.is_integer() => DataType::Int64,
-            // Only `try_` functions come here with other types.
+            // Only `try_` functions come here with other types. NULL has that of the other.
+            (DataType::Null, DataType::Null) => DataType::Int32,
+            (DataType::Null, one) | (one, DataType::Null) if one.is_integer() => match one {
+                DataType::Int8 | DataType::Int16 | DataType::Int32 => one.clone(),
+                _ => DataType::Int64,
+            },
+            (DataType::Null, one) | (one, DataType::Null) if one.is_numeric() => DataType::Float64,
             (left, right) if left.is_numeric() && right.is_numeric() => DataType::Float64,
             _ => {
                 return Err(SqlError::new(

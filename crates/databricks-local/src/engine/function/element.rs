@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt64Array};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
@@ -66,6 +66,11 @@ impl ScalarUDFImpl for Element {
                 | DataType::LargeListView(element),
                 _,
             ] => Ok(vec![DataType::List(Arc::clone(element)), DataType::Int64]),
+            // An element of NULL is NULL.
+            [DataType::Null, _] => {
+                let nothing = Field::new_list_field(DataType::Null, true);
+                Ok(vec![DataType::List(Arc::new(nothing)), DataType::Int64])
+            }
             // A map is asked by another function, as soon as the types of the plan are settled.
             [DataType::Map(..), _] => Ok(arguments.to_vec()),
             _ => Err(self.mismatch().into()),

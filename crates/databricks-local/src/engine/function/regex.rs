@@ -84,7 +84,7 @@ impl Compiled {
     }
 }
 
-/// Calls `each` with the rows in which neither text is NULL.
+/// Calls `each` with the rows in which no argument is NULL.
 fn rows<T>(
     columns: &[ArrayRef],
     mut each: impl FnMut(usize, &str, &Regex) -> Result<T, SqlError>,
@@ -92,6 +92,7 @@ fn rows<T>(
     let (whole, pattern) = (texts(columns, 0)?, texts(columns, 1)?);
     let mut compiled = Compiled::default();
     let row = |row| match (text(whole, row), text(pattern, row)) {
+        _ if columns.iter().any(|column| column.is_null(row)) => Ok(None),
         (Some(whole), Some(pattern)) => each(row, whole, compiled.get(pattern)?).map(Some),
         _ => Ok(None),
     };

@@ -11,7 +11,7 @@ use datafusion::logical_expr::ScalarUDF;
 use serde_json::value::RawValue;
 
 use super::plain::{Plain, text, texts, udf};
-use crate::engine::error::SqlError;
+use crate::engine::error::{Class, SqlError};
 
 /// What the operator `:` is rewritten to: fields after a point are found in any case.
 pub(crate) const PATH_OPERATOR: &str = "json_path_of";
@@ -36,8 +36,20 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 
 fn found(columns: &[ArrayRef], any_case: bool) -> Result<ArrayRef, SqlError> {
     let (json, paths) = (texts(columns, 0)?, texts(columns, 1)?);
-    let row = |row| at(text(json, row)?, &Step::all(text(paths, row)?)?, any_case);
-    let found: StringArray = (0..json.len()).map(row).collect();
+    let row = |row| {
+        let (Some(json), Some(path)) = (text(json, row), text(paths, row)) else {
+            return Ok(None);
+        };
+        match Step::all(path) {
+            Some(steps) if steps.contains(&Step::Every) => Err(SqlError::new(
+                Class::UNSUPPORTED_FEATURE,
+                "A JSON path with the wildcard `*` is not supported here.",
+            )),
+            Some(steps) => Ok(at(json, &steps, any_case)),
+            None => Ok(None),
+        }
+    };
+    let found: StringArray = (0..json.len()).map(row).collect::<Result<_, SqlError>>()?;
     Ok(Arc::new(found))
 }
 
@@ -50,6 +62,8 @@ enum Step {
     Exact(String),
     /// `[0]`
     Element(usize),
+    /// `.*`, `[*]`
+    Every,
 }
 
 impl Step {
@@ -64,7 +78,10 @@ impl Step {
                 if name.is_empty() {
                     return None;
                 }
-                steps.push(Self::Field(name.to_owned()));
+                steps.push(match name {
+                    "*" => Self::Every,
+                    name => Self::Field(name.to_owned()),
+                });
                 rest = after;
             } else if let Some(name) = rest.strip_prefix("['") {
                 let (name, after) = name.split_once("']")?;
@@ -72,7 +89,10 @@ impl Step {
                 rest = after;
             } else {
                 let (index, after) = rest.strip_prefix('[')?.split_once(']')?;
-                steps.push(Self::Element(index.parse().ok()?));
+                steps.push(match index {
+                    "*" => Self::Every,
+                    index => Self::Element(index.parse().ok()?),
+                });
                 rest = after;
             }
         }
@@ -85,6 +105,7 @@ fn at(json: &str, steps: &[Step], any_case: bool) -> Option<String> {
     let mut value: &RawValue = serde_json::from_str(json).ok()?;
     for step in steps {
         value = match step {
+            Step::Every => return None,
             Step::Element(index) => serde_json::from_str::<Vec<&RawValue>>(value.get()).ok()?.get(*index)?,
             Step::Field(name) | Step::Exact(name) => {
                 let object: BTreeMap<String, &RawValue> = serde_json::from_str(value.get()).ok()?;

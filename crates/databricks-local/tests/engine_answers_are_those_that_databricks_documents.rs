@@ -21,6 +21,14 @@ async fn functions_of_texts() {
         ("split('oneAtwoBthreeC', '[ABC]', 2)", &["[one, twoBthreeC]"]),
         ("split('abc', '')", &["[a, b, c]"]),
         ("split(NULL, ',')", &["NULL"]),
+        (
+            "split('a,b', ',', NULL), regexp_extract('abc', '(b)', NULL), regexp_extract_all('abc', '(b)', NULL)",
+            &["NULL", "NULL", "NULL"],
+        ),
+        (
+            "left('abc', -1), left('abc', 2), left('abc', NULL), right('abc', -1)",
+            &["", "ab", "NULL", ""],
+        ),
         ("regexp_extract('100-200', '([0-9]+)-([0-9]+)', 1)", &["100"]),
         ("regexp_extract('100-200', '([0-9]+)-([0-9]+)', 0)", &["100-200"]),
         ("regexp_extract('none', '([0-9]+)')", &[""]),
@@ -91,6 +99,18 @@ async fn functions_of_arrays_and_maps() {
         ),
         ("map_contains_key(map('a', 1), 'a')", &["true"]),
         (
+            "sequence(5, 1), sequence(3, 3), sequence(1, CAST(NULL AS INT))",
+            &["[5, 4, 3, 2, 1]", "[3]", "NULL"],
+        ),
+        (
+            "sequence(DATE'2020-01-01', DATE'2020-01-02', INTERVAL 1 DAY), sequence(DATE'2020-01-02', DATE'2020-01-01')",
+            &["[2020-01-01, 2020-01-02]", "[2020-01-02, 2020-01-01]"],
+        ),
+        (
+            "array_size(CAST(NULL AS ARRAY<INT>)), element_at(NULL, 1)",
+            &["NULL", "NULL"],
+        ),
+        (
             "struct(1, 'x'), struct(a, 2) FROM VALUES (5) AS t(a)",
             &["{col1: 1, col2: x}", "{a: 5, col2: 2}"],
         ),
@@ -101,6 +121,7 @@ async fn functions_of_arrays_and_maps() {
         ("SELECT array(1, 2)[-1]", "INVALID_ARRAY_INDEX"),
         ("SELECT element_at(array(1), 5)", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT"),
         ("SELECT element_at(array(1), 0)", "INVALID_INDEX_OF_ZERO"),
+        ("SELECT sequence(1, 5, -1)", "INVALID_PARAMETER_VALUE"),
     ] {
         assert_eq!(error(&session, sql).await.class, class, "{sql}");
     }
@@ -148,6 +169,7 @@ async fn arithmetic_that_would_lose_something_is_an_error_or_null() {
             "try_add(1, 2), try_add(2147483647, 1), try_subtract(1, 2), try_multiply(3, 2)",
             &["3", "NULL", "-1", "6"],
         ),
+        ("try_add(1, NULL), try_multiply(NULL, 2)", &["NULL", "NULL"]),
         ("sum(try_add(a, 1)) FROM VALUES (1), (2147483647) AS t(a)", &["2"]),
         (
             "sum(a) FROM VALUES (9223372036854775807), (1), (-1) AS t(a)",
@@ -190,6 +212,10 @@ async fn aggregates_that_pick_a_value() {
             &["2", "10", "2.5"],
         ),
         (
+            "count_if(a > 1), count_if(DISTINCT a > 1) FROM VALUES (1), (2), (3), (NULL) AS t(a)",
+            &["2", "1"],
+        ),
+        (
             "every(a > 0), some(a > 1) FROM VALUES (1), (2) AS t(a)",
             &["true", "true"],
         ),
@@ -225,6 +251,23 @@ async fn functions_of_times() {
         ),
         ("datediff(YEAR, DATE'2020-05-01', DATE'2018-05-02')", &["-1"]),
         (
+            "timestampdiff(MONTH, '2024-01-31', '2024-02-29'), datediff(YEAR, DATE'2024-02-29', DATE'2025-02-28')",
+            &["0", "0"],
+        ),
+        (
+            "timestampdiff(MONTH, '2024-01-31 12:00:00', '2024-03-01 00:00:00'), datediff(QUARTER, DATE'2024-01-01', DATE'2024-07-01')",
+            &["0", "2"],
+        ),
+        (
+            "timestamp_seconds(1.5), timestamp_millis(-1), timestamp_micros(1), typeof(timestamp_seconds(1))",
+            &[
+                "1970-01-01T00:00:01.500Z",
+                "1969-12-31T23:59:59.999Z",
+                "1970-01-01T00:00:00.000001Z",
+                "timestamp",
+            ],
+        ),
+        (
             "dateadd(MONTH, -1, DATE'2022-03-31'), timestampadd(HOUR, 2, TIMESTAMP'2022-03-31 00:00:00')",
             &["2022-02-28T00:00:00Z", "2022-03-31T02:00:00Z"],
         ),
@@ -241,6 +284,33 @@ async fn functions_of_times() {
     let difference = run(&session, "SELECT DATE'2020-01-05' - DATE'2020-01-01' AS d").await;
     assert_eq!(difference.columns, ["d INTERVAL DAY TO SECOND"]);
     assert_eq!(difference.rows, text(&[&["PT345600S"]]));
+}
+
+#[tokio::test]
+async fn times_are_of_the_zone_of_the_session() {
+    let session = session();
+    run(&session, "SET TIME ZONE 'America/New_York'").await;
+    let expected: &[(&str, &[&str])] = &[
+        // The night in which the clocks go forward has 23 hours.
+        (
+            "datediff(DAY, DATE'2024-03-10', DATE'2024-03-11'), datediff(WEEK, DATE'2024-03-07', DATE'2024-03-14')",
+            &["1", "1"],
+        ),
+        (
+            "from_unixtime(0), from_unixtime(0, 'yyyy-MM-dd HH')",
+            &["1969-12-31 19:00:00", "1969-12-31 19"],
+        ),
+        ("unix_timestamp('1970-01-01', 'yyyy-MM-dd')", &["18000"]),
+        (
+            "to_timestamp('1970-01-01', 'yyyy-MM-dd'), typeof(to_timestamp('1970-01-01', 'yyyy-MM-dd'))",
+            &["1970-01-01T00:00:00-05:00", "timestamp"],
+        ),
+        (
+            "typeof(timestamp_seconds(1)), typeof(timestamp_millis(1)), timestamp_seconds(0)",
+            &["timestamp", "timestamp", "1969-12-31T19:00:00-05:00"],
+        ),
+    ];
+    answers(&session, expected).await;
 }
 
 #[tokio::test]
@@ -266,6 +336,8 @@ async fn values_inside_json() {
     for (sql, cells) in expected {
         answers(&session, &[(sql.as_str(), cells)]).await;
     }
+    let wildcard = r#"SELECT get_json_object('[{"a":1},{"a":2}]', '$[*].a')"#;
+    assert_eq!(error(&session, wildcard).await.class, "UNSUPPORTED_FEATURE");
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub(crate) mod element;
 pub(crate) mod json;
 mod plain;
 mod regex;
+mod sequence;
 mod total;
 
 /// All functions of the engine's own.
@@ -43,6 +44,7 @@ pub(crate) fn all(user: &str) -> Vec<Arc<ScalarUDF>> {
     functions.extend(element::functions());
     functions.extend(json::functions());
     functions.extend(regex::functions());
+    functions.push(sequence::function());
     let any = Signature::any(1, Volatility::Immutable);
     functions.push(Arc::new(ScalarUDF::new_from_impl(TypeOf(any))));
     functions

@@ -56,7 +56,11 @@ pub(super) fn function_rewritten(function: &ast::Function) -> Result<Option<Expr
         )),
         ("count_if", [condition]) => {
             let counted = call("nullif", vec![condition.clone(), Expr::value(Value::Boolean(false))]);
-            let args = FunctionArguments::List(argument_list(vec![counted]));
+            let mut list = argument_list(vec![counted]);
+            if let FunctionArguments::List(written) = &function.args {
+                list.duplicate_treatment = written.duplicate_treatment;
+            }
+            let args = FunctionArguments::List(list);
             let name = ObjectName::from(vec![Ident::new("count")]);
             Some(Expr::Function(ast::Function {
                 name,
@@ -70,17 +74,21 @@ pub(super) fn function_rewritten(function: &ast::Function) -> Result<Option<Expr
         ("curdate", []) => Some(call("current_date", Vec::new())),
         ("charindex" | "locate", [part, whole]) => Some(call("instr", vec![whole.clone(), part.clone()])),
         ("to_date", [text]) => Some(cast(text.clone(), DataType::Date)),
-        ("to_timestamp", [text]) => Some(cast(text.clone(), DataType::Timestamp(None, ast::TimezoneInfo::None))),
+        ("to_timestamp", [text]) => Some(timestamp(text.clone())),
         ("date_format", [date, format]) => Some(call("to_char", vec![date.clone(), chrono_format(format)?])),
         ("from_unixtime", [seconds, format]) => {
-            let time = call("to_timestamp_seconds", vec![seconds.clone()]);
+            let time = timestamp(cast(seconds.clone(), DataType::BigInt(None)));
             Some(call("to_char", vec![time, chrono_format(format)?]))
         }
         ("unix_timestamp" | "to_unix_timestamp", [text, format]) => {
             let time = call("to_timestamp", vec![text.clone(), chrono_format(format)?]);
-            Some(call("unix_seconds", vec![time]))
+            Some(call("unix_seconds", vec![timestamp(time)]))
         }
-        ("to_date" | "to_timestamp", [text, format]) => Some(call(&name, vec![text.clone(), chrono_format(format)?])),
+        ("to_date", [text, format]) => Some(call(&name, vec![text.clone(), chrono_format(format)?])),
+        ("to_timestamp", [text, format]) => {
+            let time = call(&name, vec![text.clone(), chrono_format(format)?]);
+            Some(timestamp(time))
+        }
         (
             part @ ("year" | "quarter" | "month" | "week" | "weekofyear" | "day" | "dayofmonth" | "dayofweek"
             | "dayofyear" | "hour" | "minute" | "second"),
@@ -100,6 +108,11 @@ pub(super) fn function_rewritten(function: &ast::Function) -> Result<Option<Expr
         (type_name, [inner]) => cast_function(type_name).map(|data_type| cast(inner.clone(), data_type)),
         _ => None,
     })
+}
+
+/// In the session's zone.
+fn timestamp(expr: Expr) -> Expr {
+    cast(expr, DataType::Timestamp(None, ast::TimezoneInfo::None))
 }
 
 fn is_distinct(function: &ast::Function) -> bool {

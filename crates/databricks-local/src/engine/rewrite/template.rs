@@ -14,7 +14,7 @@ const TEMPLATES: &[(&str, usize, &str)] = &[
     ("approx_percentile", 2, PERCENTILE),
     ("approx_percentile", 3, PERCENTILE),
     ("array_remove", 2, "array_remove_all($1, $2)"),
-    ("array_size", 1, "size($1)"),
+    ("array_size", 1, "CASE WHEN $1 IS NOT NULL THEN size($1) END"),
     ("array_sort", 1, "array_sort($1, 'ASC', 'NULLS LAST')"),
     ("date_from_unix_date", 1, "date_add(DATE '1970-01-01', CAST($1 AS INT))"),
     ("date_trunc", 2, "date_trunc($1, CAST($2 AS TIMESTAMP))"),
@@ -23,9 +23,10 @@ const TEMPLATES: &[(&str, usize, &str)] = &[
     (
         "from_unixtime",
         1,
-        "to_char(to_timestamp_seconds($1), '%Y-%m-%d %H:%M:%S')",
+        "to_char(CAST(CAST($1 AS BIGINT) AS TIMESTAMP), '%Y-%m-%d %H:%M:%S')",
     ),
     ("iff", 3, "CASE WHEN $1 THEN $2 ELSE $3 END"),
+    ("left", 2, "left($1, CASE WHEN $2 < 0 THEN 0 ELSE $2 END)"),
     ("listagg", 1, "string_agg($1, '')"),
     ("listagg", 2, "string_agg($1, $2)"),
     ("map_contains_key", 2, "array_has(map_keys($1), $2)"),
@@ -44,8 +45,9 @@ const TEMPLATES: &[(&str, usize, &str)] = &[
     ("percentile_approx", 2, PERCENTILE),
     ("percentile_approx", 3, PERCENTILE),
     ("positive", 1, "$1"),
-    ("sequence", 2, "generate_series($1, $2)"),
-    ("sequence", 3, "generate_series($1, $2, $3)"),
+    ("right", 2, "right($1, CASE WHEN $2 < 0 THEN 0 ELSE $2 END)"),
+    ("sequence", 2, "generate_series($1, $2, sequence_step($1, $2))"),
+    ("sequence", 3, "generate_series($1, $2, sequence_step($1, $2, $3))"),
     ("sort_array", 1, "array_sort($1, 'ASC', 'NULLS FIRST')"),
     (
         "sort_array",
@@ -53,9 +55,22 @@ const TEMPLATES: &[(&str, usize, &str)] = &[
         "CASE WHEN $2 THEN array_sort($1, 'ASC', 'NULLS FIRST') ELSE array_sort($1, 'DESC', 'NULLS LAST') END",
     ),
     ("space", 1, "repeat(' ', $1)"),
-    ("timestamp_micros", 1, "to_timestamp_micros($1)"),
-    ("timestamp_millis", 1, "to_timestamp_millis($1)"),
-    ("timestamp_seconds", 1, "to_timestamp_seconds($1)"),
+    (
+        "timestamp_micros",
+        1,
+        "CAST(arrow_cast(CAST($1 AS BIGINT), 'Timestamp(Microsecond, Some(\"UTC\"))') AS TIMESTAMP)",
+    ),
+    (
+        "timestamp_millis",
+        1,
+        "CAST(arrow_cast(CAST($1 AS BIGINT), 'Timestamp(Millisecond, Some(\"UTC\"))') AS TIMESTAMP)",
+    ),
+    (
+        "timestamp_seconds",
+        1,
+        "CAST(arrow_cast(CAST(CAST($1 AS DECIMAL(28,6)) * 1000000 AS BIGINT), \
+         'Timestamp(Microsecond, Some(\"UTC\"))') AS TIMESTAMP)",
+    ),
     ("to_unix_timestamp", 1, "unix_seconds(CAST($1 AS TIMESTAMP))"),
     ("try_to_date", 1, "TRY_CAST($1 AS DATE)"),
     ("try_to_timestamp", 1, "TRY_CAST($1 AS TIMESTAMP)"),
@@ -67,10 +82,6 @@ const TEMPLATES: &[(&str, usize, &str)] = &[
 /// Exact, which every accuracy allows: the smallest value that no fewer than this share of the values do not exceed.
 const PERCENTILE: &str = "array_element(array_sort(array_agg($1) FILTER (WHERE $1 IS NOT NULL), 'ASC', 'NULLS LAST'), \
                           greatest(CAST(ceil($2 * count($1)) AS BIGINT), 1))";
-
-/// Months between two times, whole ones only: a month that has begun and not ended counts no month, in either direction.
-const MONTHS: &str = "CAST(date_part('year', $2) - date_part('year', $1) AS BIGINT) * 12 \
-                      + CAST(date_part('month', $2) - date_part('month', $1) AS BIGINT)";
 
 /// The expression that a call of this function stands for, if there is one.
 ///
@@ -100,34 +111,51 @@ fn unit_name(unit: &Expr) -> Result<String, SqlError> {
     }
 }
 
-/// Whole units from `$1` to `$2`.
+/// What a clock on the wall shows: days and months are not of one length where clocks change.
+const START: &str = "to_local_time(CAST($1 AS TIMESTAMP))";
+const END: &str = "to_local_time(CAST($2 AS TIMESTAMP))";
+
+/// Whole units from `$1` to `$2`, as `ChronoUnit.between` counts them.
 fn difference(unit: &Expr) -> Result<String, SqlError> {
     let micros = match unit_name(unit)?.as_str() {
+        "DAY" | "DAYOFYEAR" => return Ok(days(1)),
+        "WEEK" => return Ok(days(7)),
+        "MONTH" => return Ok(months(1)),
+        "QUARTER" => return Ok(months(3)),
+        "YEAR" => return Ok(months(12)),
         "MICROSECOND" => 1_u64,
         "MILLISECOND" => 1_000,
         "SECOND" => 1_000_000,
         "MINUTE" => 60_000_000,
         "HOUR" => 3_600_000_000,
-        "DAY" | "DAYOFYEAR" => 86_400_000_000,
-        "WEEK" => 7 * 86_400_000_000,
-        months => {
-            let each = match months {
-                "MONTH" => 1,
-                "QUARTER" => 3,
-                "YEAR" => 12,
-                _ => return Err(unsupported("This unit of time")),
-            };
-            let (start, end) = ("CAST($1 AS TIMESTAMP)", "CAST($2 AS TIMESTAMP)");
-            let reached = format!("{start} + make_interval(0, CAST({MONTHS} AS INT), 0, 0, 0, 0, 0)");
-            return Ok(format!(
-                "div({MONTHS} - CASE WHEN {end} >= {start} AND {reached} > {end} THEN 1 \
-                 WHEN {end} < {start} AND {reached} < {end} THEN -1 ELSE 0 END, {each})"
-            ));
-        }
+        _ => return Err(unsupported("This unit of time")),
     };
     Ok(format!(
         "div(unix_micros(CAST($2 AS TIMESTAMP)) - unix_micros(CAST($1 AS TIMESTAMP)), {micros})"
     ))
+}
+
+fn days(each: u64) -> String {
+    let micros = each * 86_400_000_000;
+    format!("div(unix_micros({END}) - unix_micros({START}), {micros})")
+}
+
+/// A day that has begun and not ended counts no day; then a month counts when its day is reached: there are 32 places for days in each
+/// month, so that one division finds whole months.
+fn months(each: u64) -> String {
+    let clock = |time: &str| format!("pmod(unix_micros({time}), 86400000000)");
+    let (from, to) = (clock(START), clock(END));
+    let end = format!(
+        "date_add(CAST({END} AS DATE), CAST(CASE WHEN {END} > {START} AND {to} < {from} THEN -1 \
+         WHEN {END} < {START} AND {to} > {from} THEN 1 ELSE 0 END AS INT))"
+    );
+    let place = |date: &str| {
+        format!(
+            "(CAST(date_part('year', {date}) AS BIGINT) * 12 + CAST(date_part('month', {date}) AS BIGINT)) * 32 \
+             + CAST(date_part('day', {date}) AS BIGINT)"
+        )
+    };
+    format!("div(({}) - ({}), {})", place(&end), place(START), 32 * each)
 }
 
 /// `$1` units after `$2`.

@@ -107,6 +107,10 @@ async fn functions_of_arrays_and_maps() {
             &["[2020-01-01, 2020-01-02]", "[2020-01-02, 2020-01-01]"],
         ),
         (
+            "sequence(a, b), sequence(a, b, c) FROM VALUES (3, 1, -2) AS t(a, b, c)",
+            &["[3, 2, 1]", "[3, 1]"],
+        ),
+        (
             "array_size(CAST(NULL AS ARRAY<INT>)), element_at(NULL, 1)",
             &["NULL", "NULL"],
         ),
@@ -295,6 +299,11 @@ async fn times_are_of_the_zone_of_the_session() {
         (
             "datediff(DAY, DATE'2024-03-10', DATE'2024-03-11'), datediff(WEEK, DATE'2024-03-07', DATE'2024-03-14')",
             &["1", "1"],
+        ),
+        (
+            "timestampdiff(MONTH, a, b), timestampdiff(MONTH, b, a), timestamp_seconds(c) FROM VALUES \
+             (TIMESTAMP'2024-01-31 12:00:00', TIMESTAMP'2024-03-31 12:00:00', 1.5D) AS t(a, b, c)",
+            &["2", "-2", "1969-12-31T19:00:01.500-05:00"],
         ),
         (
             "from_unixtime(0), from_unixtime(0, 'yyyy-MM-dd HH')",

@@ -30,6 +30,8 @@ pub(crate) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
             Token::Word(word) => match word.keyword {
                 Keyword::AND | Keyword::OR => level.junction(),
                 Keyword::EXCEPT | Keyword::INTERSECT | Keyword::JOIN | Keyword::UNION => level.steps += OPERATOR,
+                // Each is planned as a join of all before it, in a parenthesis.
+                Keyword::LATERAL => level.steps += 4 * OPERATOR,
                 Keyword::IS | Keyword::LIKE | Keyword::ILIKE | Keyword::RLIKE | Keyword::DIV => {
                     level.operators += OPERATOR
                 }

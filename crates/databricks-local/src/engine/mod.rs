@@ -31,6 +31,7 @@ mod function;
 mod identifier;
 pub(crate) mod information_schema;
 mod interval;
+mod lateral;
 mod merge;
 mod metadata;
 mod names;
@@ -238,6 +239,7 @@ fn template(config: &EngineConfig, cores: usize, runtime: Arc<RuntimeEnv>, volum
         .with_runtime_env(runtime)
         .with_default_features()
         .with_spark_features()
+        .with_relation_planners(vec![Arc::new(lateral::LateralElements)])
         .with_function_overrides(&config.user)
         .with_files_of(volumes)
         .build()

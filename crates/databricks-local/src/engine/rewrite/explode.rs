@@ -1,22 +1,55 @@
-//! `LATERAL VIEW explode(…)` and `explode(…)` in a `FROM` clause, as a query whose select list unnests.
-
-use std::ops::ControlFlow;
+//! `LATERAL VIEW explode(…)` and `explode(…)` in a `FROM` clause, as relations that the planner knows.
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, Ident, LateralView, ObjectName, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, VisitMut,
-    VisitorMut,
+    self, Expr, Ident, Join, JoinConstraint, JoinOperator, LateralView, ObjectName, SelectItem, SetExpr, TableAlias,
+    TableAliasColumnDef, TableFactor, TableWithJoins,
 };
 
 use super::{arguments, call, unsupported};
 use crate::engine::dml::parsed_query;
 use crate::engine::error::SqlError;
 
-/// Puts queries in place of the lateral views of a select.
+/// Makes relations of the lateral views of a select, which see the relations before them.
 ///
 /// # Errors
-/// `UNSUPPORTED_FEATURE` for a generator other than `explode`, and beside a join: what it makes stands in the place of one table.
+/// `UNSUPPORTED_FEATURE` for a generator other than `explode`.
 pub(super) fn views_to_tables(select: &mut ast::Select) -> Result<(), SqlError> {
+    let mut from = Vec::with_capacity(select.from.len());
+    for mut table in std::mem::take(&mut select.from) {
+        let (name, args, alias, lateral) = match &table.relation {
+            TableFactor::Function {
+                lateral,
+                name,
+                args,
+                alias,
+                ..
+            } if is_explode(name) => (name, args.clone(), alias, *lateral),
+            TableFactor::Table {
+                name,
+                args: Some(args),
+                alias,
+                ..
+            } if is_explode(name) => (name, args.args.clone(), alias, false),
+            _ => {
+                from.push(table);
+                continue;
+            }
+        };
+        let call = Expr::Function(function(name.clone(), args));
+        let array = exploded(&call, is_outer(name))?;
+        let element = element_of(alias.as_ref());
+        let view = alias
+            .as_ref()
+            .map_or_else(|| Ident::new("explode"), |alias| alias.name.clone());
+        if lateral && table.joins.is_empty() {
+            // `FROM t, LATERAL explode(t.a) AS e(c)` is a lateral view.
+            from = beside(from, array, element, view)?;
+        } else {
+            table.relation = alone(array, &element, view)?;
+            from.push(table);
+        }
+    }
     for view in std::mem::take(&mut select.lateral_views) {
         let LateralView {
             lateral_view,
@@ -30,107 +63,82 @@ pub(super) fn views_to_tables(select: &mut ast::Select) -> Result<(), SqlError> 
             _ => return Err(unsupported("A lateral view of several columns")),
         };
         let array = exploded(&lateral_view, outer)?;
-        let view = lateral_view_name.0.last().and_then(|part| part.as_ident()).cloned();
-        widen(select, array, &element, view.as_ref())?;
-    }
-    // `FROM t, LATERAL explode(t.a) AS e(c)` is the same.
-    while let [.., _, last] = select.from.as_slice()
-        && let TableFactor::Function {
-            lateral: true,
-            name,
-            args,
-            alias,
-            ..
-        } = &last.relation
-        && is_explode(name)
-    {
-        let call = Expr::Function(function(name.clone(), args.clone()));
-        let array = exploded(&call, is_outer(name))?;
-        let view = alias.as_ref().map(|alias| alias.name.clone());
-        let element = element_of(alias.as_ref());
-        select.from.pop();
-        widen(select, array, &element, view.as_ref())?;
-    }
-    // And without a table beside it, `FROM explode(…)`.
-    for from in &mut select.from {
-        let (name, args, alias) = match &from.relation {
-            TableFactor::Function { name, args, alias, .. } if is_explode(name) => (name, args.clone(), alias),
-            TableFactor::Table {
-                name,
-                args: Some(args),
-                alias,
-                ..
-            } if is_explode(name) => (name, args.args.clone(), alias),
-            _ => continue,
+        let view = match lateral_view_name.0.as_slice() {
+            [name] => name.as_ident().cloned(),
+            _ => None,
         };
-        let call = Expr::Function(function(name.clone(), args));
-        let array = exploded(&call, is_outer(name))?;
-        let element = element_of(alias.as_ref());
-        let view = alias.as_ref().map(|alias| alias.name.clone());
-        let mut query = parsed_query("SELECT 1")?;
-        if let SetExpr::Select(inner) = query.body.as_mut() {
-            inner.projection = vec![unnested(array, &element)];
-        }
-        from.relation = derived(query, view.unwrap_or_else(|| Ident::new("explode")));
+        let view = view.ok_or_else(|| unsupported("A lateral view whose name is not one word"))?;
+        from = beside(from, array, element, view)?;
     }
+    select.from = from;
     Ok(())
 }
 
-/// A table with one column more, under the table's own name.
-fn widen(select: &mut ast::Select, array: Expr, element: &Ident, view: Option<&Ident>) -> Result<(), SqlError> {
-    let [from] = select.from.as_mut_slice() else {
-        return Err(unsupported("A lateral view beside several tables"));
-    };
-    if !from.joins.is_empty() {
-        return Err(unsupported("A lateral view beside a join"));
-    }
-    let name = match &from.relation {
-        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
-            alias.name.clone()
-        }
-        TableFactor::Table { name, .. } => match name.0.last().and_then(|part| part.as_ident()) {
-            Some(name) => name.clone(),
-            None => return Err(unsupported("A lateral view of this table")),
-        },
-        _ => Ident::new("exploded"),
-    };
-    let mut query = parsed_query("SELECT *")?;
+/// The elements of an array as a relation of their own.
+fn alone(array: Expr, element: &Ident, view: Ident) -> Result<TableFactor, SqlError> {
+    let mut query = parsed_query("SELECT 1")?;
     if let SetExpr::Select(inner) = query.body.as_mut() {
-        inner.from = vec![TableWithJoins {
-            relation: from.relation.clone(),
-            joins: Vec::new(),
-        }];
-        inner.projection.push(unnested(array, element));
+        inner.projection = vec![unnested(array, element)];
     }
-    from.relation = derived(query, name);
-    // The new column belongs to the table now, and the view's name is no name of a table.
-    if let Some(view) = view {
-        unqualify(select, view);
-    }
-    Ok(())
+    Ok(derived(query, view))
 }
 
-/// Takes the view's name from before its columns.
-fn unqualify(select: &mut ast::Select, view: &Ident) {
-    let _: ControlFlow<()> = select.visit(&mut Unqualify(view));
+/// These relations and, for each of their rows, the elements of an array: `(t CROSS JOIN UNNEST(t.a) AS view (element))`, which
+/// [`LateralElements`](crate::engine::lateral::LateralElements) plans. The element is a column of the view and of nothing else.
+fn beside(
+    from: Vec<TableWithJoins>,
+    array: Expr,
+    element: Ident,
+    view: Ident,
+) -> Result<Vec<TableWithJoins>, SqlError> {
+    let mut from = from.into_iter();
+    let Some(mut tables) = from.next() else {
+        return Ok(vec![only(alone(array, &element, view)?)]);
+    };
+    tables.joins.extend(from.map(|table| {
+        cross_join(if table.joins.is_empty() {
+            table.relation
+        } else {
+            nested(table)
+        })
+    }));
+    tables.joins.push(cross_join(TableFactor::UNNEST {
+        alias: Some(TableAlias {
+            explicit: true,
+            name: view,
+            columns: vec![TableAliasColumnDef {
+                name: element,
+                data_type: None,
+            }],
+            at: None,
+        }),
+        array_exprs: vec![array],
+        with_offset: false,
+        with_offset_alias: None,
+        with_ordinality: false,
+    }));
+    Ok(vec![only(nested(tables))])
 }
 
-struct Unqualify<'a>(&'a Ident);
+fn only(relation: TableFactor) -> TableWithJoins {
+    TableWithJoins {
+        relation,
+        joins: Vec::new(),
+    }
+}
 
-impl VisitorMut for Unqualify<'_> {
-    type Break = ();
+fn nested(tables: TableWithJoins) -> TableFactor {
+    TableFactor::NestedJoin {
+        table_with_joins: Box::new(tables),
+        alias: None,
+    }
+}
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::CompoundIdentifier(parts) = expr
-            && parts.len() > 1
-            && parts[0].value.eq_ignore_ascii_case(&self.0.value)
-        {
-            parts.remove(0);
-            if let [name] = parts.as_slice() {
-                *expr = Expr::Identifier(name.clone());
-            }
-        }
-        ControlFlow::Continue(())
+fn cross_join(relation: TableFactor) -> Join {
+    Join {
+        relation,
+        global: false,
+        join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
     }
 }
 

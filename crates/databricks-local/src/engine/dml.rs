@@ -26,34 +26,31 @@ use super::table::StoredTable;
 
 /// Takes `BY NAME` out of an `INSERT`, which the parser does not know, and tells whether it was there.
 pub(crate) fn without_by_name(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, bool) {
-    let words: Vec<(usize, Keyword)> = tokens
-        .iter()
-        .enumerate()
-        .filter_map(|(at, token)| match &token.token {
-            Token::Word(word) if word.quote_style.is_none() => Some((at, word.keyword)),
-            _ => None,
-        })
+    let keyword = |at: usize| match &tokens[at].token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        _ => None,
+    };
+    let significant: Vec<usize> = (0..tokens.len())
+        .filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_)))
         .collect();
-    if words.first().is_none_or(|(_, keyword)| *keyword != Keyword::INSERT) {
+    if significant.first().and_then(|&at| keyword(at)) != Some(Keyword::INSERT) {
         return (tokens, false);
     }
-    let is_source = |keyword| {
-        matches!(
-            keyword,
-            Keyword::SELECT | Keyword::VALUES | Keyword::WITH | Keyword::FROM
-        )
-    };
-    let target = words.iter().take_while(|(_, keyword)| !is_source(*keyword)).count();
-    let by_name = words[..target]
-        .windows(2)
-        .find(|pair| matches!(pair, [(_, Keyword::BY), (_, Keyword::NAME)]));
-    match by_name {
-        Some(&[(by, _), (name, _)]) => {
-            tokens.drain(by..=name);
-            (tokens, true)
+    // Columns can be called `by` and `name`, and what comes after the source began is the source's.
+    let mut depth = 0_usize;
+    for pair in significant.windows(2) {
+        match (&tokens[pair[0]].token, keyword(pair[0])) {
+            (Token::LParen, _) => depth += 1,
+            (Token::RParen, _) => depth = depth.saturating_sub(1),
+            (_, Some(Keyword::SELECT | Keyword::VALUES | Keyword::WITH | Keyword::FROM | Keyword::ORDER)) => break,
+            (_, Some(Keyword::BY)) if depth == 0 && keyword(pair[1]) == Some(Keyword::NAME) => {
+                tokens.drain(pair[0]..=pair[1]);
+                return (tokens, true);
+            }
+            _ => {}
         }
-        _ => (tokens, false),
     }
+    (tokens, false)
 }
 
 /// `INSERT INTO` and `INSERT OVERWRITE`, from values or a query; `by_name` says what the query calls its columns where these decide.

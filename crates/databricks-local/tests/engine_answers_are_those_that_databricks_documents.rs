@@ -161,8 +161,94 @@ async fn elements_become_rows() {
     ] {
         assert_eq!(run(&session, &sql).await.rows, rows, "{sql}");
     }
-    let joined = "SELECT c FROM range(1) AS a JOIN range(1) AS b ON a.id = b.id LATERAL VIEW explode(array(1)) AS c";
-    assert_eq!(error(&session, joined).await.class, "UNSUPPORTED_FEATURE");
+    let number = "SELECT c FROM range(1) LATERAL VIEW explode(1) AS c";
+    assert_eq!(error(&session, number).await.class, "DATATYPE_MISMATCH");
+    let posexplode = "SELECT c FROM range(1) LATERAL VIEW posexplode(array(1)) AS c";
+    assert_eq!(error(&session, posexplode).await.class, "UNSUPPORTED_FEATURE");
+}
+
+#[tokio::test]
+async fn a_lateral_view_has_its_element_and_the_table_its_columns() {
+    let session = session();
+    run(
+        &session,
+        "CREATE TABLE t (id INT, Ids ARRAY<INT>, deep ARRAY<ARRAY<INT>>)",
+    )
+    .await;
+    run(
+        &session,
+        "INSERT INTO t VALUES (1, array(10, 20), array(array(1, 2), array(3))), (2, array(30), array(array(4)))",
+    )
+    .await;
+    let one = "VALUES (array(1, 2)) t(a) LATERAL VIEW explode(a) e AS x";
+    let expected: &[(&str, &[&[&str]])] = &[
+        (
+            &format!("SELECT e.x FROM {one} WHERE EXISTS (SELECT 1 FROM VALUES (2) u(x) WHERE u.x = e.x)"),
+            &[&["2"]],
+        ),
+        (
+            &format!(
+                "SELECT (SELECT max(u.y) FROM VALUES (1, 10), (2, 20) u(x, y) WHERE u.x = e.x) AS y FROM {one} ORDER BY y"
+            ),
+            &[&["10"], &["20"]],
+        ),
+        (
+            "SELECT t.id, v.id FROM t LATERAL VIEW explode(ids) v AS id WHERE v.id > 10 ORDER BY v.id",
+            &[&["1", "20"], &["2", "30"]],
+        ),
+        (
+            "SELECT V.X FROM t LATERAL VIEW explode(t.IDS) v AS x ORDER BY v.x DESC",
+            &[&["30"], &["20"], &["10"]],
+        ),
+        (
+            "SELECT id, y FROM t LATERAL VIEW explode(deep) v1 AS x LATERAL VIEW explode(v1.x) v2 AS y ORDER BY v2.y",
+            &[&["1", "1"], &["1", "2"], &["1", "3"], &["2", "4"]],
+        ),
+        (
+            "SELECT f.y FROM t, LATERAL explode(deep) AS e(x), LATERAL explode(e.x) AS f(y) WHERE id = 1 ORDER BY f.y",
+            &[&["1"], &["2"], &["3"]],
+        ),
+        (
+            "SELECT v.* FROM t LATERAL VIEW explode(ids) v AS x ORDER BY ALL",
+            &[&["10"], &["20"], &["30"]],
+        ),
+        (
+            "SELECT a.id, b.id, x FROM t a JOIN t b ON a.id = b.id LATERAL VIEW explode(b.ids) v AS x ORDER BY x",
+            &[&["1", "1", "10"], &["1", "1", "20"], &["2", "2", "30"]],
+        ),
+        (
+            "SELECT a.id, b.id, x FROM t a, t b LATERAL VIEW explode(b.ids) v AS x WHERE a.id = b.id ORDER BY x",
+            &[&["1", "1", "10"], &["1", "1", "20"], &["2", "2", "30"]],
+        ),
+        (
+            "SELECT * FROM (SELECT id, ids FROM t) a JOIN VALUES (2, 'b') b(id, c) USING (id) LATERAL VIEW explode(ids) v AS x",
+            &[&["2", "[30]", "b", "30"]],
+        ),
+        (
+            "SELECT id, sum(v.x) FROM t LATERAL VIEW OUTER explode(ids) v AS x GROUP BY id ORDER BY id",
+            &[&["1", "30"], &["2", "30"]],
+        ),
+        ("SELECT x LATERAL VIEW explode(array(7)) v AS x", &[&["7"]]),
+    ];
+    for (sql, rows) in expected {
+        assert_eq!(run(&session, sql).await.rows, text(rows), "{sql}");
+    }
+    for (sql, class) in [
+        (
+            "SELECT u.k FROM VALUES (5, array(1)) t(k, a) LATERAL VIEW explode(a) u AS x",
+            "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+        ),
+        (
+            "SELECT t.x FROM VALUES (5, array(1)) t(k, a) LATERAL VIEW explode(a) u AS x",
+            "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+        ),
+        (
+            "SELECT id FROM t LATERAL VIEW explode(ids) v AS id",
+            "AMBIGUOUS_REFERENCE",
+        ),
+    ] {
+        assert_eq!(error(&session, sql).await.class, class, "{sql}");
+    }
 }
 
 #[tokio::test]
@@ -388,6 +474,33 @@ async fn names_come_from_strings_and_from_nothing_else() {
     let refused = engine_support::try_run(&session, sql, &[parameter("t WHERE false")]).await;
     assert_eq!(refused.unwrap_err().class, "PARSE_SYNTAX_ERROR");
     assert_eq!(error(&session, sql).await.class, "UNBOUND_SQL_PARAMETER");
+    // A keyword is a name too, and no column has it.
+    for keyword in ["DISTINCT", "null", "CURRENT_DATE"] {
+        let sql = "SELECT IDENTIFIER(:t) FROM t";
+        let missing = engine_support::try_run(&session, sql, &[parameter(keyword)]).await;
+        assert_eq!(
+            missing.unwrap_err().class,
+            "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+            "{keyword}"
+        );
+    }
+    let sql = "SELECT IDENTIFIER(:t) a FROM t";
+    let missing = engine_support::try_run(&session, sql, &[parameter("DISTINCT")]).await;
+    assert_eq!(missing.unwrap_err().class, "UNRESOLVED_COLUMN.WITH_SUGGESTION");
+    let called = run(
+        &session,
+        "SELECT IDENTIFIER('STARTSWITH')('ab', 'a'), IDENTIFIER('A') FROM IDENTIFIER('MAIN.Default.T')",
+    )
+    .await;
+    assert_eq!(called.rows, text(&[&["true", "5"]]));
+    run(&session, "CREATE TABLE IDENTIFIER('Order') (IDENTIFIER('select') INT)").await;
+    run(
+        &session,
+        "INSERT INTO IDENTIFIER('order') (IDENTIFIER('SELECT')) VALUES (3)",
+    )
+    .await;
+    let kept = run(&session, "SELECT IDENTIFIER('select') FROM IDENTIFIER('ORDER')").await;
+    assert_eq!(kept.rows, text(&[&["3"]]));
 }
 
 #[tokio::test]
@@ -400,4 +513,14 @@ async fn columns_are_inserted_by_their_names() {
     assert_eq!(rows.rows, text(&[&["1", "x", "NULL"], &["3", "y", "2"]]));
     let unknown = error(&session, "INSERT INTO t BY NAME SELECT 1 AS z").await;
     assert_eq!(unknown.class, "UNRESOLVED_COLUMN.WITH_SUGGESTION");
+    run(&session, "CREATE TABLE bn (id INT, by INT, name INT)").await;
+    run(&session, "INSERT INTO bn (id, by, name) VALUES (1, 2, 3)").await;
+    run(
+        &session,
+        "INSERT INTO bn BY /* theirs */ NAME (SELECT 4 AS name, 5 AS by, 6 AS id)",
+    )
+    .await;
+    run(&session, "INSERT INTO bn (SELECT 7 AS name, 8, 9) ORDER BY name").await;
+    let rows = run(&session, "SELECT * FROM bn ORDER BY id").await;
+    assert_eq!(rows.rows, text(&[&["1", "2", "3"], &["6", "5", "4"], &["7", "8", "9"]]));
 }

@@ -3,7 +3,8 @@
 //! See <https://docs.databricks.com/aws/en/sql/language-manual/sql-ref-names-identifier-clause>.
 
 use databricks_wire::sea::Parameter;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
 use super::dialect::LocalDialect;
 use super::error::{Class, SqlError};
@@ -38,7 +39,8 @@ pub(crate) fn resolved(tokens: Vec<TokenWithSpan>, parameters: &[Parameter]) -> 
                 ));
             }
         };
-        clauses.push((significant[at], significant[at + length], name(&text)?));
+        let is_call = token(at + length + 1) == Some(&Token::LParen);
+        clauses.push((significant[at], significant[at + length], name(&text, is_call)?));
     }
     let mut resolved = Vec::with_capacity(tokens.len());
     let mut clauses = clauses.into_iter().peekable();
@@ -55,8 +57,9 @@ pub(crate) fn resolved(tokens: Vec<TokenWithSpan>, parameters: &[Parameter]) -> 
     Ok(resolved)
 }
 
-/// The tokens of a dotted name.
-fn name(text: &str) -> Result<Vec<Token>, SqlError> {
+/// The tokens of a dotted name, none of them a keyword: in back quotes, but before a parenthesis, where it may be a function's name,
+/// which is found in any case.
+fn name(text: &str, is_call: bool) -> Result<Vec<Token>, SqlError> {
     let invalid = || {
         SqlError::new(
             Class::PARSE_SYNTAX_ERROR,
@@ -69,11 +72,18 @@ fn name(text: &str) -> Result<Vec<Token>, SqlError> {
         Token::Period => at % 2 == 1,
         _ => false,
     });
-    if alternates && tokens.len() % 2 == 1 {
-        Ok(tokens)
-    } else {
-        Err(invalid())
+    if !alternates || tokens.len() % 2 == 0 {
+        return Err(invalid());
     }
+    let plain = |token| match token {
+        Token::Word(word) => Token::Word(Word {
+            quote_style: word.quote_style.or((!is_call).then_some('`')),
+            keyword: Keyword::NoKeyword,
+            ..word
+        }),
+        other => other,
+    };
+    Ok(tokens.into_iter().map(plain).collect())
 }
 
 #[cfg(test)]
@@ -83,10 +93,10 @@ mod tests {
     #[test]
     fn a_text_is_a_name_and_nothing_else() {
         for text in ["t", "s.t", "`a b`.`c`"] {
-            assert!(name(text).is_ok(), "{text}");
+            assert!(name(text, false).is_ok(), "{text}");
         }
         for text in ["", "t; DROP TABLE t", "t x", "a.", ".a", "a..b", "1 + 1", "f(x)"] {
-            assert!(name(text).is_err(), "{text}");
+            assert!(name(text, false).is_err(), "{text}");
         }
     }
 }

@@ -28,6 +28,43 @@ async fn deep_statements_are_refused_or_answered() {
     assert_eq!(try_run(&session, &sum, &[]).await.unwrap().rows, text(&[&["84"]]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_that_repeat_their_arguments_do_not_grow_without_end() {
+    let session = session();
+    let nested = |open: &str, inner: &str, close: &str, depth: usize| {
+        format!("SELECT {}{inner}{} AS c", open.repeat(depth), close.repeat(depth))
+    };
+    for sql in [
+        nested("sort_array(", "array(2, 1)", ", true)", 40),
+        nested(
+            "datediff(MONTH, DATE '2020-01-01', date_add(DATE '2020-01-01', ",
+            "1",
+            "))",
+            6,
+        ),
+        nested("decode(", "1", ", 1, 2, 2, 3, 3, 4)", 12),
+        format!(
+            "SELECT a FROM VALUES (array(1)) t(a) {}",
+            "LATERAL VIEW explode(a) v AS x ".repeat(500)
+        ),
+    ] {
+        let error = try_run(&session, &sql, &[]).await.unwrap_err();
+        assert_eq!(error.class, "UNSUPPORTED_FEATURE", "{error}");
+    }
+    let sane = nested("sort_array(", "array(2, 1)", ", true)", 3);
+    assert_eq!(try_run(&session, &sane, &[]).await.unwrap().rows, text(&[&["[1, 2]"]]));
+    let many = format!(
+        "SELECT 1 WHERE {} false",
+        "datediff(MONTH, DATE '2020-01-01', DATE '2021-01-01') = 1 OR ".repeat(50)
+    );
+    assert!(try_run(&session, &many, &[]).await.unwrap().rows.is_empty());
+    let views: String = (0..50)
+        .map(|view| format!(" LATERAL VIEW explode(a) v{view} AS x{view}"))
+        .collect();
+    let views = format!("SELECT x49 FROM VALUES (array(1)) t(a){views}");
+    assert_eq!(try_run(&session, &views, &[]).await.unwrap().rows, text(&[&["1"]]));
+}
+
 #[tokio::test]
 async fn odd_statements_are_errors() {
     let session = session();

@@ -23,13 +23,20 @@ mod template;
 /// # Errors
 /// `UNSUPPORTED_FEATURE` for what would otherwise be ignored in silence, `CAST_INVALID_INPUT` for intervals that do not read.
 pub(crate) fn rewrite(statement: &mut ast::Statement) -> Result<(), SqlError> {
-    match statement.visit(&mut Rewriter) {
+    match statement.visit(&mut Rewriter::default()) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-struct Rewriter;
+/// How many expressions rewriting may add to a statement. A few of what functions stand for repeat their arguments, so nested calls of
+/// them double, and more, at every level; the planner, which cannot be interrupted, would take as long.
+const MAX_ADDED: usize = 100_000;
+
+#[derive(Default)]
+struct Rewriter {
+    added: usize,
+}
 
 impl VisitorMut for Rewriter {
     type Break = SqlError;
@@ -65,12 +72,34 @@ impl VisitorMut for Rewriter {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
         match rewritten(expr) {
-            Ok(Some(new)) => *expr = new,
+            Ok(Some(new)) => {
+                self.added += size(&new).saturating_sub(size(expr));
+                *expr = new;
+                if self.added > MAX_ADDED {
+                    return ControlFlow::Break(SqlError::new(
+                        Class::UNSUPPORTED_FEATURE,
+                        format!(
+                            "The statement's functions stand for more than {MAX_ADDED} expressions: nest fewer calls, or compute \
+                             the inner ones in a subquery."
+                        ),
+                    ));
+                }
+            }
             Ok(None) => {}
             Err(error) => return ControlFlow::Break(error),
         }
         ControlFlow::Continue(())
     }
+}
+
+/// The number of expressions in an expression, itself included.
+fn size(expr: &Expr) -> usize {
+    let mut size = 0;
+    let _: ControlFlow<()> = ast::visit_expressions(expr, |_| {
+        size += 1;
+        ControlFlow::Continue(())
+    });
+    size
 }
 
 fn minus_to_except(body: &mut SetExpr) {

@@ -8,7 +8,7 @@ use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, Relati
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{Join, JoinOperator, TableFactor};
 
-/// The elements' column until it has its name, which no column of a table is likely to have.
+/// The name of the elements' column until it has its own: a line break keeps it apart from the columns of tables.
 const ELEMENT: &str = "element\n";
 
 /// Plans cross joins with the elements of an array of the relations before them.

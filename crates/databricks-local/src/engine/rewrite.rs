@@ -31,7 +31,7 @@ pub(crate) fn rewrite(statement: &mut ast::Statement) -> Result<(), SqlError> {
 
 /// How many expressions rewriting may add to a statement. A few of what functions stand for repeat their arguments, so nested calls of
 /// them double, and more, at every level; the planner, which cannot be interrupted, would take as long.
-const MAX_ADDED: usize = 100_000;
+const MAX_ADDED: usize = 40_000;
 
 #[derive(Default)]
 struct Rewriter {

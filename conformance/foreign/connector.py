@@ -130,6 +130,7 @@ def files() -> None:
             cursor.execute(f"GET '{there}' TO '{copy}'")
             script.same(copy.read_text(), "hello", "the file")
             cursor.execute(f"REMOVE '{there}'")
+            cursor.execute("DROP VOLUME main.default.foreign_thrift")
     script.done("a file put into a volume, got back and removed")
 
 

@@ -12,6 +12,7 @@ pub(crate) mod inline;
 mod join;
 mod json;
 mod lz4;
+mod memory;
 mod place;
 mod plain;
 pub(crate) mod reader;

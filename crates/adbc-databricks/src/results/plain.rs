@@ -1,25 +1,27 @@
 //! Buffers for decompressed chunks, which are used again when the caller has let go of their batches.
 //!
-//! A chunk is some 20 MiB, and the operating system gives fresh memory page by page: without a second use that takes as long
-//! as decompressing does.
+//! A chunk is some 20 MiB, and fresh memory is slow: the operating system gives it page by page, filled with zeros.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arrow_buffer::Buffer;
 use bytes::Bytes;
 
+use super::memory::Memory;
+
 /// The buffers of one result.
 #[derive(Debug)]
 pub(super) struct Pool {
-    /// How many bytes buffers may have, lent ones and waiting ones together, for a returned one to wait for its next use.
-    /// Beyond that it is given back to the system.
+    /// How many bytes buffers may have, lent ones and waiting ones together, before a returned one is given back to the system rather than
+    /// kept for its next use. One more may be kept beyond it: when the caller asks for the first batch of a chunk, it still has the last
+    /// one of the chunk before, whose claim on the memory budget has ended.
     limit: usize,
     shelf: Mutex<Shelf>,
 }
 
 #[derive(Debug, Default)]
 struct Shelf {
-    idle: Vec<Vec<u8>>,
+    idle: Vec<Memory>,
     /// The bytes of all buffers, lent or idle.
     bytes: usize,
     /// The most that a buffer was filled with.
@@ -42,8 +44,9 @@ impl Pool {
                 0 => guess,
                 usual => usual + usual / 16,
             };
-            shelf.bytes += room;
-            vec![0; room]
+            let fresh = Memory::zeroed(room);
+            shelf.bytes += fresh.len();
+            fresh
         });
         Plain {
             lent_bytes: bytes.len(),
@@ -53,11 +56,11 @@ impl Pool {
         }
     }
 
-    fn put(&self, lent_bytes: usize, bytes: Vec<u8>, filled: usize) {
+    fn put(&self, lent_bytes: usize, bytes: Memory, filled: usize) {
         let mut shelf = self.lock();
         shelf.usual_bytes = shelf.usual_bytes.max(filled);
         shelf.bytes = shelf.bytes.saturating_sub(lent_bytes) + bytes.len();
-        if shelf.bytes <= self.limit {
+        if shelf.bytes <= self.limit + bytes.len() {
             shelf.idle.push(bytes);
         } else {
             shelf.bytes -= bytes.len();
@@ -73,7 +76,7 @@ impl Pool {
 #[derive(Debug, Default)]
 pub(super) struct Plain {
     /// All of it may be written; what is beyond `filled` means nothing.
-    bytes: Vec<u8>,
+    bytes: Memory,
     filled: usize,
     /// How large it was when the pool lent it.
     lent_bytes: usize,
@@ -84,7 +87,7 @@ impl Plain {
     /// A buffer of no pool.
     pub(super) fn with_room(bytes: usize) -> Self {
         Self {
-            bytes: vec![0; bytes],
+            bytes: Memory::zeroed(bytes),
             filled: 0,
             lent_bytes: 0,
             pool: Weak::new(),
@@ -100,7 +103,7 @@ impl Plain {
         let end = self.filled + bytes;
         if end > self.bytes.len() {
             let grown = self.bytes.len() + self.bytes.len() / 2;
-            self.bytes.resize(end.max(grown), 0);
+            self.bytes.grow(end.max(grown), self.filled);
         }
         let (before, after) = self.bytes.split_at_mut(self.filled);
         (before, &mut after[..bytes])
@@ -159,19 +162,30 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_keeps_no_more_than_its_limit_and_buffers_outlive_it() {
+    fn a_pool_keeps_one_more_than_its_limit_and_buffers_outlive_it() {
         let pool = Pool::new(3 << 20);
-        let (first, second) = (pool.take(2 << 20), pool.take(2 << 20));
-        drop((first, second));
         let shelf = |pool: &Pool| {
             let shelf = pool.lock();
             (shelf.idle.len(), shelf.bytes)
         };
-        assert_eq!(shelf(&pool), (1, 2 << 20));
+        let lent: Vec<_> = (0..3).map(|_| pool.take(2 << 20)).collect();
+        drop(lent);
+        assert_eq!(shelf(&pool), (2, 4 << 20));
+    }
+
+    #[test]
+    fn a_buffer_that_grew_counts_as_what_it_is() {
+        let pool = Pool::new(3 << 20);
         let mut grown = pool.take(0);
         grown.room(4 << 20);
-        drop(grown);
-        assert_eq!(shelf(&pool), (0, 0));
+        drop((grown, pool.take(1 << 20)));
+        let shelf = pool.lock();
+        assert_eq!((shelf.idle.len(), shelf.bytes), (1, 4 << 20));
+    }
+
+    #[test]
+    fn a_buffer_outlives_its_pool() {
+        let pool = Pool::new(3 << 20);
         let mut last = pool.take(0);
         last.extend(b"kept");
         drop(pool);

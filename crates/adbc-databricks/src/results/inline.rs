@@ -13,9 +13,9 @@ use databricks_wire::sea::{self, Compression, Manifest, ResultData};
 use reqwest::Method;
 
 use super::budget::Budget;
-use super::decode::{self, IpcStream};
-use super::shape::Shape;
-use super::{Chunk, Promise, Sink, announced_bytes, json};
+use super::ipc::{self, IpcStream};
+use super::shape::{self, Shape};
+use super::{Chunk, Promise, Sink, announced_bytes, json, lz4};
 use crate::error::{Error, Result};
 use crate::http::Call;
 use crate::observe;
@@ -76,7 +76,7 @@ impl Inline {
     pub(super) fn empty_shape(&self) -> Result<Shape> {
         let sent = self.manifest.arrow_schema.as_deref().filter(|_| !self.json);
         let schema = sent.and_then(|sent| {
-            let mut stream = IpcStream::new();
+            let mut stream = IpcStream::default();
             stream.read(STANDARD.decode(sent).ok()?.into()).ok()?;
             stream.schema()
         });
@@ -225,17 +225,17 @@ impl Decoder {
             .map_err(|_| Error::result_set("an attachment of the result is not base64"))?;
         let sent_bytes = (attachment.len() + bytes.len()) as u64;
         let bytes: Buffer = if self.compressed {
-            decode::decompress(&bytes)?.into_buffer()
+            lz4::decompress(&bytes)?.into_buffer()
         } else {
             bytes.into()
         };
         let plain_bytes = bytes.len() as u64;
         let starts = self
             .stream
-            .as_mut()
-            .is_none_or(|stream| stream.is_between_messages() && decode::begins_with_schema(&bytes));
+            .as_ref()
+            .is_none_or(|stream| stream.is_between_messages() && ipc::begins_with_schema(&bytes));
         let stream = if starts {
-            self.stream.insert(IpcStream::new())
+            self.stream.insert(IpcStream::default())
         } else {
             self.stream.get_or_insert_default()
         };
@@ -246,7 +246,7 @@ impl Decoder {
         }
         // A chunk that is a stream of its own may be padded; in a split stream rows do not keep to the chunks.
         if let Some(rows) = row_count.filter(|rows| is_whole && *rows > 0) {
-            decode::truncate(&mut batches, rows);
+            shape::truncate(&mut batches, rows);
         }
         if let Some(shape) = &self.shape {
             batches = batches
@@ -266,8 +266,8 @@ impl Decoder {
         })
     }
 
-    fn finish(mut self) -> Result<Shape> {
-        if self.stream.as_mut().is_some_and(|stream| !stream.is_between_messages()) {
+    fn finish(self) -> Result<Shape> {
+        if self.stream.as_ref().is_some_and(|stream| !stream.is_between_messages()) {
             return Err(Error::result_set("the Arrow data of the result is cut off"));
         }
         self.shape

@@ -22,6 +22,18 @@ const MAX_EXPANSION: usize = 255;
 /// The most that one chunk may grow to. Chunks are about 20 MiB.
 const MAX_PLAIN_BYTES: usize = 4 << 30;
 
+/// Decompresses everything in `compressed`: any number of LZ4 frames.
+///
+/// # Errors
+/// A frame is broken or cut off, or the result would be unreasonably large.
+pub(super) fn decompress(compressed: &[u8]) -> Result<Plain> {
+    let mut plain = Plain::with_room(compressed.len().saturating_mul(3));
+    let mut frames = Frames::default();
+    frames.push(compressed, &mut plain)?;
+    frames.finish()?;
+    Ok(plain)
+}
+
 /// Decompresses any number of frames in a row, empty ones among them, from pieces of any size.
 ///
 /// Files of the real service are several frames in a row. A decoder that stops at the first end mark loses rows.
@@ -361,6 +373,18 @@ mod tests {
             let _ = decompress(&[&noise]);
             let _ = decompress(&[&frame(FrameInfo::new(), b"x")[..7], &noise]);
         }
+    }
+
+    #[test]
+    fn broken_frames_are_errors() {
+        let mut encoder = FrameEncoder::new(Vec::new());
+        encoder.write_all(&[7; 1000]).unwrap();
+        let good = encoder.finish().unwrap();
+        assert_eq!(super::decompress(&good).unwrap().filled(), [7; 1000]);
+        for cut in [1, 3, 5, 12] {
+            assert!(super::decompress(&good[..cut]).is_err(), "{cut}");
+        }
+        assert!(super::decompress(b"no frame at all").is_err());
     }
 
     #[test]

@@ -7,8 +7,8 @@
 mod batches;
 mod budget;
 mod cloudfetch;
-mod decode;
 pub(crate) mod inline;
+mod ipc;
 mod join;
 mod json;
 mod lz4;
@@ -17,6 +17,7 @@ mod place;
 mod plain;
 pub(crate) mod reader;
 mod shape;
+mod texts;
 mod transfer;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -344,10 +345,10 @@ where
 /// Whether a file of a result can be decoded.
 pub(crate) fn accepts_file(file: &[u8], is_compressed: bool) -> bool {
     let plain = match is_compressed {
-        true => decode::decompress(file).map(plain::Plain::into_buffer),
+        true => lz4::decompress(file).map(plain::Plain::into_buffer),
         false => Ok(file.into()),
     };
-    plain.and_then(decode::read_stream).is_ok()
+    plain.and_then(ipc::read_stream).is_ok()
 }
 
 /// Whether an answer's result can be decoded, as far as it is in the answer.

@@ -99,6 +99,18 @@ impl Shape {
     }
 }
 
+/// Cuts `batches` to their first `rows` rows: a file may hold more than its link promises, which is padding.
+pub(super) fn truncate(batches: &mut Vec<RecordBatch>, rows: u64) {
+    let mut left = usize::try_from(rows).unwrap_or(usize::MAX);
+    batches.retain_mut(|batch| {
+        if batch.num_rows() > left {
+            *batch = batch.slice(0, left);
+        }
+        left -= batch.num_rows();
+        batch.num_rows() > 0
+    });
+}
+
 /// The manifest's columns in order of position.
 fn columns(manifest: &Manifest) -> Result<Vec<&ColumnInfo>> {
     let mut columns: Vec<_> = manifest.schema.columns.iter().collect();
@@ -110,4 +122,22 @@ fn columns(manifest: &Manifest) -> Result<Vec<&ColumnInfo>> {
         ));
     }
     Ok(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn padding_rows_are_cut() {
+        let batch = |from: i64, rows: i64| {
+            let column = Arc::new(Int64Array::from_iter_values(from..from + rows));
+            RecordBatch::try_from_iter([("x", column as ArrayRef)]).unwrap()
+        };
+        let mut batches = vec![batch(0, 3), batch(3, 3), batch(6, 3)];
+        truncate(&mut batches, 4);
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [3, 1]);
+    }
 }

@@ -22,7 +22,7 @@ use crate::http::retry::{Failure, Repeat, jitter};
 use crate::observe;
 use crate::results::budget::Reservation;
 use crate::results::plain::Plain;
-use crate::results::{decode, json};
+use crate::results::{ipc, json, shape};
 
 /// How often a chunk that arrived broken is downloaded again.
 const MAX_BROKEN_ARRIVALS: u32 = 2;
@@ -285,7 +285,7 @@ fn decode(
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let (schema, mut batches) = match cells {
         Some(schema) => (Arc::clone(schema), vec![json::decode_file(schema, plain.filled())?]),
-        None => decode::read_stream(plain.into_buffer())?,
+        None => ipc::read_stream(plain.into_buffer())?,
     };
     if let Some(promised) = rows {
         let found: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
@@ -295,7 +295,7 @@ fn decode(
                 promised - found
             )));
         }
-        decode::truncate(&mut batches, promised);
+        shape::truncate(&mut batches, promised);
     }
     Ok((schema, batches))
 }

@@ -83,14 +83,32 @@ impl Wire {
     /// # Errors
     /// The connection broke.
     pub fn write(&mut self, start: &str, headers: &str, body: &[u8]) -> io::Result<()> {
-        let socket = self.reader.get_mut();
-        let head = format!("{start}\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
         if body.len() < 64 << 10 {
             // One segment: a small answer must not wait for its own head's acknowledgement.
-            socket.write_all(&[head.as_bytes(), body].concat())
-        } else {
-            socket.write_all(head.as_bytes())?;
-            socket.write_all(body)
+            let message = [head(start, headers, body.len()).as_bytes(), body].concat();
+            return self.go_on(&message);
         }
+        self.begin(start, headers, body.len())?;
+        self.go_on(body)
     }
+
+    /// Writes all of a message but its body of so many bytes.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn begin(&mut self, start: &str, headers: &str, body_bytes: usize) -> io::Result<()> {
+        self.go_on(head(start, headers, body_bytes).as_bytes())
+    }
+
+    /// Writes a piece of a body.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn go_on(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.reader.get_mut().write_all(piece)
+    }
+}
+
+fn head(start: &str, headers: &str, body_bytes: usize) -> String {
+    format!("{start}\r\n{headers}Content-Length: {body_bytes}\r\n\r\n")
 }

@@ -2,10 +2,14 @@
 //!
 //! `replay TAPE [PORT]` prints its URL and serves until it is killed. It knows two statements: one that names `lineitem`, and
 //! any other. Feature flags allow telemetry, and telemetry is accepted.
+//!
+//! `STORAGE_LATENCY_MS` and `STORAGE_MIB_PER_S` in the environment put the chunks at a distance: each waits so long for its first byte, and
+//! comes no faster over one connection.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
 use bench::http::{Message, Wire};
@@ -21,12 +25,13 @@ fn main() -> io::Result<()> {
         .next()
         .map_or(Ok(0), |port| port.parse().map_err(io::Error::other))?;
     let tape = Arc::new(Tape::read(Path::new(&tape))?);
+    let distance = Distance::of_environment()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     show(&format!("http://{}", listener.local_addr()?));
     for socket in listener.incoming() {
         let (socket, tape) = (socket?, Arc::clone(&tape));
         // A client that goes away ends its thread.
-        thread::spawn(move || serve(socket, &tape));
+        thread::spawn(move || serve(socket, &tape, distance));
     }
     Ok(())
 }
@@ -36,7 +41,48 @@ fn show(url: &str) {
     println!("{url}");
 }
 
-fn serve(socket: TcpStream, tape: &Tape) -> io::Result<()> {
+/// How far away the chunks are.
+#[derive(Clone, Copy)]
+struct Distance {
+    latency: Duration,
+    bytes_per_s: Option<f64>,
+}
+
+impl Distance {
+    fn of_environment() -> io::Result<Self> {
+        let number = |name| {
+            let text = env::var(name).ok();
+            text.map(|text| text.parse::<f64>().map_err(io::Error::other))
+                .transpose()
+        };
+        Ok(Self {
+            latency: Duration::from_secs_f64(number("STORAGE_LATENCY_MS")?.unwrap_or(0.0) / 1e3),
+            bytes_per_s: number("STORAGE_MIB_PER_S")?.map(|mib| mib * f64::from(1 << 20)),
+        })
+    }
+
+    /// Sends a chunk from there.
+    fn send(self, wire: &mut Wire, chunk: &[u8]) -> io::Result<()> {
+        let (start, headers) = ("HTTP/1.1 200 OK", "Content-Type: application/octet-stream\r\n");
+        thread::sleep(self.latency);
+        let Some(bytes_per_s) = self.bytes_per_s else {
+            return wire.write(start, headers, chunk);
+        };
+        wire.begin(start, headers, chunk.len())?;
+        let began = Instant::now();
+        for (index, piece) in chunk.chunks(PIECE_BYTES).enumerate() {
+            let due = Duration::from_secs_f64((index * PIECE_BYTES) as f64 / bytes_per_s);
+            thread::sleep(due.saturating_sub(began.elapsed()));
+            wire.go_on(piece)?;
+        }
+        Ok(())
+    }
+}
+
+/// How much of a chunk from a distance comes at once.
+const PIECE_BYTES: usize = 64 << 10;
+
+fn serve(socket: TcpStream, tape: &Tape, distance: Distance) -> io::Result<()> {
     let mut wire = Wire::new(socket)?;
     let mut request = Message::default();
     while wire.read(&mut request)? {
@@ -50,7 +96,7 @@ fn serve(socket: TcpStream, tape: &Tape) -> io::Result<()> {
                 Err(_) => None,
             };
             match chunk {
-                Some(chunk) => wire.write("HTTP/1.1 200 OK", "Content-Type: application/octet-stream\r\n", chunk)?,
+                Some(chunk) => distance.send(&mut wire, chunk)?,
                 None => wire.write("HTTP/1.1 404 Not Found", "", b"<Error/>")?,
             }
             continue;

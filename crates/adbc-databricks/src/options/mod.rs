@@ -360,9 +360,9 @@ options! {
         | "adbc.databricks.cloudfetch.parallel_downloads" | "databricks.download_thread_count",
         EVERYWHERE, Kind::Integer { min: 1, max: 256 }, default "16";
     /// How many bytes the chunks of one result that are being fetched and decoded, or wait to be read, may occupy, whichever way they
-    /// come; 96 MiB. One chunk is always allowed.
+    /// come; 128 MiB. One chunk is always allowed.
     MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes", EVERYWHERE,
-        Kind::Integer { min: 1, max: i64::MAX }, default "100663296";
+        Kind::Integer { min: 1, max: i64::MAX }, default "134217728";
     /// A link is renewed when it expires within this many seconds.
     LINK_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
         | "adbc.databricks.cloudfetch.url_expiration_buffer_seconds", EVERYWHERE, Kind::Seconds, default "60";

@@ -7,108 +7,199 @@ use tokio::sync::Notify;
 /// Costs are counted in sixteenths of a byte per announced byte.
 const COST_UNIT: u64 = 16;
 
-/// The most that one chunk is taken to need.
-const MAX_CLAIM_BYTES: u64 = 1 << 46;
+/// The most that is believed of an announced size: what no machine has. Sums of sizes must not reach the end of the numbers, where giving
+/// one back would take from the others.
+const MAX_ANNOUNCED_BYTES: u64 = 1 << 40;
 
-/// What a compressed chunk is taken to cost until one was seen: itself and three times itself, decompressed.
+/// What a compressed chunk is taken to need until one was seen: itself and three times itself, decompressed.
 const COMPRESSED_COST: u64 = 4 * COST_UNIT;
 
 /// Bytes that chunks may occupy from when they are fetched until they are handed out.
 ///
-/// Servers announce the size of a chunk before or after compression, and do not say which. What counts is neither: while a
-/// chunk is decompressed both forms are in memory. So the budget learns from each chunk what an announced byte really costs.
+/// A chunk is first a file, as it was sent, and then decoded. Servers announce the size of the one or of the other, and do not say which.
+/// So the budget learns from each chunk what an announced byte really costs in either form, and prices what was claimed before
+/// accordingly.
 pub(super) struct Budget {
     limit: u64,
     state: Mutex<State>,
-    freed: Notify,
+    changed: Notify,
 }
 
 struct State {
-    claimed: u64,
-    /// The highest cost seen, or the guess before anything was.
-    cost: u64,
-    learned: bool,
+    /// Announced bytes of the claims for files.
+    files: u64,
+    file_cost: Cost,
+    /// Announced bytes of the claims for chunks that are not decoded yet.
+    chunks: u64,
+    chunk_cost: Cost,
+    /// What files that are here and decoded chunks keep.
+    kept: u64,
+    /// How many claims for chunks there are, of decoded ones as well.
+    held: usize,
 }
 
 impl State {
-    /// What a chunk of so many announced bytes is taken to need.
-    fn cost_of(&self, announced: u64) -> u64 {
-        // What no machine has is not believed: claims must add up without reaching the end of the numbers, where giving one back
-        // would take from the others.
-        (announced.saturating_mul(self.cost) / COST_UNIT).min(MAX_CLAIM_BYTES)
+    fn claimed(&self) -> u64 {
+        let files = self.file_cost.of(self.files);
+        files
+            .saturating_add(self.chunk_cost.of(self.chunks))
+            .saturating_add(self.kept)
+    }
+
+    fn fits(&self, more: u64, limit: u64) -> bool {
+        self.claimed().saturating_add(more) <= limit
+    }
+
+    fn add(&mut self, what: What, announced: u64) {
+        match what {
+            What::File => self.files += announced,
+            What::WholeFile(bytes) => self.kept += bytes,
+            What::Beyond => self.chunks += announced,
+            What::Chunk => {
+                self.chunks += announced;
+                self.held += 1;
+            }
+            What::Kept(bytes) => {
+                self.kept += bytes;
+                self.held += 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, what: What, announced: u64) {
+        match what {
+            What::File => self.files -= announced,
+            What::WholeFile(bytes) => self.kept -= bytes,
+            What::Beyond => self.chunks -= announced,
+            What::Chunk => {
+                self.chunks -= announced;
+                self.held -= 1;
+            }
+            What::Kept(bytes) => {
+                self.kept -= bytes;
+                self.held -= 1;
+            }
+        }
+    }
+}
+
+/// What an announced byte costs: the most that was seen, or a guess as long as nothing was.
+struct Cost {
+    per_byte: u64,
+    is_seen: bool,
+}
+
+impl Cost {
+    fn guess(per_byte: u64) -> Self {
+        Self {
+            per_byte,
+            is_seen: false,
+        }
+    }
+
+    fn of(&self, announced: u64) -> u64 {
+        announced.saturating_mul(self.per_byte) / COST_UNIT
+    }
+
+    fn see(&mut self, announced: u64, bytes: u64) {
+        let seen = bytes.saturating_mul(COST_UNIT).div_ceil(announced.max(1)).max(1);
+        self.per_byte = if self.is_seen { self.per_byte.max(seen) } else { seen };
+        self.is_seen = true;
     }
 }
 
 impl Budget {
     pub(super) fn new(limit: u64, compressed: bool) -> Arc<Self> {
-        let cost = if compressed { COMPRESSED_COST } else { COST_UNIT };
+        let chunk_cost = if compressed { COMPRESSED_COST } else { COST_UNIT };
         Arc::new(Self {
             limit,
             state: Mutex::new(State {
-                claimed: 0,
-                cost,
-                learned: false,
+                files: 0,
+                file_cost: Cost::guess(COST_UNIT),
+                chunks: 0,
+                chunk_cost: Cost::guess(chunk_cost),
+                kept: 0,
+                held: 0,
             }),
-            freed: Notify::new(),
+            changed: Notify::new(),
         })
     }
 
-    /// Waits until a chunk of `announced` bytes fits. With nothing claimed any size fits, so that one huge chunk cannot wait
-    /// for ever.
-    ///
-    /// One task claims, in the order of the chunks: whoever waits waits only for chunks before its own, which the reader
-    /// gets first.
-    pub(super) async fn reserve(self: &Arc<Self>, announced: u64) -> Reservation {
-        loop {
-            if let Some(bytes) = self.claim(announced) {
-                return Reservation {
-                    budget: Arc::clone(self),
-                    announced,
-                    bytes,
-                };
-            }
-            self.freed.notified().await;
-        }
+    /// Claims what the file of a chunk of `announced` bytes needs, if it fits, beside a chunk that is held. With nothing claimed any size fits, so
+    /// that one huge chunk cannot wait for ever.
+    pub(super) fn file(self: &Arc<Self>, announced: u64) -> Option<Reservation> {
+        let announced = announced.min(MAX_ANNOUNCED_BYTES);
+        let state = self.lock();
+        let first_chunk = match state.held {
+            0 => state.chunk_cost.of(announced),
+            _ => 0,
+        };
+        let cost = state.file_cost.of(announced).saturating_add(first_chunk);
+        let fits = state.claimed() == 0 || state.fits(cost, self.limit);
+        fits.then(|| self.claim(state, What::File, announced))
+    }
+
+    /// Claims what a chunk of `announced` bytes needs to be decoded, if it fits. Where no other chunk is held any size fits: chunks are decoded
+    /// in their order, so the reader waits for this one, and whatever else is claimed waits for it too.
+    pub(super) fn chunk(self: &Arc<Self>, announced: u64) -> Option<Reservation> {
+        let announced = announced.min(MAX_ANNOUNCED_BYTES);
+        let state = self.lock();
+        let fits = state.held == 0 || state.fits(state.chunk_cost.of(announced), self.limit);
+        fits.then(|| self.claim(state, What::Chunk, announced))
     }
 
     /// Claims what a chunk of `announced` bytes needs, although it may not fit. For what must not wait, and is bounded otherwise.
-    pub(super) fn exceed(self: &Arc<Self>, announced: u64) -> Reservation {
-        let bytes = self.lock().cost_of(announced);
-        self.change(0, bytes);
-        Reservation {
-            budget: Arc::clone(self),
-            announced,
-            bytes,
+    pub(super) fn beyond(self: &Arc<Self>, announced: u64) -> Reservation {
+        self.claim(self.lock(), What::Beyond, announced.min(MAX_ANNOUNCED_BYTES))
+    }
+
+    /// How many chunks are being decoded, or are and wait for the reader, or are with it.
+    pub(super) fn held_chunks(&self) -> usize {
+        self.lock().held
+    }
+
+    /// Waits until more may fit than did before. For one task at a time.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Waits until a chunk of `announced` bytes fits.
+    ///
+    /// One task claims, in the order of the chunks: whoever waits waits only for chunks before its own, which the reader gets first.
+    pub(super) async fn reserve(self: &Arc<Self>, announced: u64) -> Reservation {
+        loop {
+            if let Some(reservation) = self.chunk(announced) {
+                return reservation;
+            }
+            self.changed().await;
         }
     }
 
-    fn claim(&self, announced: u64) -> Option<u64> {
+    /// The file of a chunk of `announced` bytes has `bytes`. Before it is decoded that tells already which of the two was announced.
+    pub(super) fn learn_file(&self, announced: u64, bytes: u64) {
         let mut state = self.lock();
-        let bytes = state.cost_of(announced);
-        let fits = state.claimed == 0 || state.claimed.saturating_add(bytes) <= self.limit;
-        fits.then(|| {
-            state.claimed = state.claimed.saturating_add(bytes);
-            bytes
-        })
+        state.file_cost.see(announced, bytes);
+        // A tenth less is more than what surrounds the compressed bytes can explain.
+        let is_decoded_size = bytes < announced / 10 * 9;
+        if !state.chunk_cost.is_seen && is_decoded_size {
+            state.chunk_cost = Cost::guess(COST_UNIT);
+        }
+        self.tell(state);
     }
 
-    fn learn(&self, announced: u64, peak: u64) {
-        let seen = peak.saturating_mul(COST_UNIT).div_ceil(announced.max(1));
-        let mut state = self.lock();
-        state.cost = if state.learned {
-            state.cost.max(seen)
-        } else {
-            seen.max(1)
-        };
-        state.learned = true;
+    fn claim(self: &Arc<Self>, mut state: MutexGuard<'_, State>, what: What, announced: u64) -> Reservation {
+        state.add(what, announced);
+        Reservation {
+            budget: Arc::clone(self),
+            announced,
+            what,
+        }
     }
 
-    fn change(&self, from: u64, to: u64) {
-        let mut state = self.lock();
-        state.claimed = state.claimed.saturating_sub(from).saturating_add(to);
+    /// Stores a permit if the claiming task is just about to wait.
+    fn tell(&self, state: MutexGuard<'_, State>) {
         drop(state);
-        // Stores a permit if the claiming task is just about to wait.
-        self.freed.notify_one();
+        self.changed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -120,27 +211,49 @@ impl Budget {
 pub(crate) struct Reservation {
     budget: Arc<Budget>,
     announced: u64,
-    bytes: u64,
+    what: What,
+}
+
+/// What memory is claimed for.
+#[derive(Clone, Copy)]
+enum What {
+    File,
+    Chunk,
+    /// A file that is here, with its bytes.
+    WholeFile(u64),
+    /// A chunk that nobody waits for.
+    Beyond,
+    /// A decoded chunk, with its bytes.
+    Kept(u64),
 }
 
 impl Reservation {
-    /// The size of the chunk, as far as it was known when the claim was made.
-    pub(super) fn announced(&self) -> u64 {
-        self.announced
+    /// The file is here, and has so many bytes.
+    pub(super) fn settle_file(&mut self, bytes: u64) {
+        let mut state = self.budget.lock();
+        state.remove(self.what, self.announced);
+        self.what = What::WholeFile(bytes);
+        state.add(self.what, self.announced);
+        self.budget.tell(state);
     }
 
     /// The chunk is decoded: it needed `peak` bytes on the way and keeps `kept`. Growing never waits: the later chunks that
     /// it would wait for are waiting for this one.
     pub(super) fn settle(&mut self, peak: u64, kept: u64) {
-        self.budget.learn(self.announced, peak);
-        self.budget.change(self.bytes, kept);
-        self.bytes = kept;
+        let mut state = self.budget.lock();
+        state.chunk_cost.see(self.announced, peak);
+        state.remove(self.what, self.announced);
+        self.what = What::Kept(kept);
+        state.add(self.what, self.announced);
+        self.budget.tell(state);
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.budget.change(self.bytes, 0);
+        let mut state = self.budget.lock();
+        state.remove(self.what, self.announced);
+        self.budget.tell(state);
     }
 }
 
@@ -168,28 +281,65 @@ mod tests {
     fn what_exceeds_the_budget_counts_as_well() {
         let budget = Budget::new(10, false);
         let first = budget.reserve(8).now_or_never().unwrap();
-        let beyond = budget.exceed(8);
+        let second = budget.reserve(1).now_or_never().unwrap();
+        let beyond = budget.beyond(8);
         drop(first);
-        assert!(budget.reserve(4).now_or_never().is_none());
+        assert!(budget.chunk(4).is_none());
         drop(beyond);
-        assert!(budget.reserve(4).now_or_never().is_some());
+        assert!(budget.chunk(4).is_some());
+        drop(second);
     }
 
     #[test]
     fn what_a_byte_costs_is_learned() {
         let budget = Budget::new(100, true);
-        let mut first = budget.reserve(20).now_or_never().unwrap();
-        assert!(
-            budget.reserve(20).now_or_never().is_none(),
-            "80 of 100 are taken to be needed"
-        );
+        let mut first = budget.chunk(20).unwrap();
+        assert!(budget.chunk(20).is_none(), "80 of 100 are taken to be needed");
         first.settle(40, 30);
-        let second = budget.reserve(20).now_or_never().unwrap();
-        assert!(
-            budget.reserve(20).now_or_never().is_none(),
-            "30 kept and 40 claimed leave less than 40"
-        );
+        let second = budget.chunk(20).unwrap();
+        assert!(budget.chunk(20).is_none(), "30 kept and 40 claimed leave less than 40");
         drop(second);
-        assert!(budget.reserve(35).now_or_never().is_some());
+        assert!(budget.chunk(35).is_some());
+    }
+
+    #[test]
+    fn files_are_begun_as_long_as_they_fit_beside_a_chunk() {
+        let budget = Budget::new(100, true);
+        let first = budget.file(20).unwrap();
+        assert!(budget.file(20).is_none(), "20 claimed, and 20 and 80 to come");
+        budget.learn_file(20, 5);
+        // 20 were the decoded bytes; so far 5 are claimed, and 20 are left for a chunk.
+        let files: Vec<_> = std::iter::from_fn(|| budget.file(20)).collect();
+        assert_eq!(files.len(), 15);
+        let chunk = budget.chunk(20).unwrap();
+        assert!(budget.file(20).is_none(), "all is claimed");
+        drop(files);
+        let files: Vec<_> = std::iter::from_fn(|| budget.file(20)).collect();
+        assert_eq!(files.len(), 15, "nothing is left for another chunk");
+        assert!(budget.chunk(20).is_none());
+        drop(chunk);
+        assert!(budget.chunk(20).is_some(), "the next one that is waited for");
+        drop(first);
+    }
+
+    #[test]
+    fn the_chunk_that_is_waited_for_fits_beside_any_files() {
+        let budget = Budget::new(10, false);
+        let files = (budget.file(5).unwrap(), budget.beyond(9));
+        let first = budget.chunk(5).unwrap();
+        assert!(budget.chunk(5).is_none());
+        drop(first);
+        assert!(budget.chunk(5).is_some());
+        drop(files);
+    }
+
+    #[test]
+    fn sizes_that_no_machine_has_add_up() {
+        let budget = Budget::new(u64::MAX, true);
+        let claims: Vec<_> = (0..100).filter_map(|_| budget.chunk(u64::MAX)).collect();
+        assert_eq!(claims.len(), 100);
+        budget.learn_file(1, u64::MAX);
+        drop(claims);
+        assert_eq!(budget.lock().claimed(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Buffers for decompressed chunks, which are used again when the caller has let go of their batches.
+//! Buffers for the files and the decompressed chunks of a result, which are used again when the caller has let go of their batches.
 //!
 //! A chunk is some 20 MiB, and fresh memory is slow: the operating system gives it page by page, filled with zeros.
 
@@ -21,11 +21,40 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    idle: Vec<Memory>,
+    files: Kind,
+    chunks: Kind,
     /// The bytes of all buffers, lent or idle.
     bytes: usize,
-    /// The most that a buffer was filled with.
+}
+
+/// Buffers that are about as large as one another.
+#[derive(Debug, Default)]
+struct Kind {
+    idle: Vec<Memory>,
+    /// The most that one was filled with.
     usual_bytes: usize,
+}
+
+/// What a buffer is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Content {
+    /// A file that waits as it came.
+    File,
+    #[default]
+    Chunk,
+}
+
+impl Shelf {
+    fn of(&mut self, content: Content) -> &mut Kind {
+        match content {
+            Content::File => &mut self.files,
+            Content::Chunk => &mut self.chunks,
+        }
+    }
+
+    fn pop(&mut self, content: Content) -> Option<Memory> {
+        self.of(content).idle.pop()
+    }
 }
 
 impl Pool {
@@ -37,18 +66,29 @@ impl Pool {
     }
 
     /// A buffer that was used before, or a new one: with room for what the others had in them, else for `guess` bytes.
-    pub(super) fn take(self: &Arc<Self>, guess: usize) -> Plain {
+    pub(super) fn take(self: &Arc<Self>, content: Content, guess: usize) -> Plain {
         let mut shelf = self.lock();
-        let bytes = shelf.idle.pop().unwrap_or_else(|| {
-            let room = match shelf.usual_bytes {
+        let bytes = shelf.pop(content).unwrap_or_else(|| {
+            let room = match shelf.of(content).usual_bytes {
                 0 => guess,
                 usual => usual + usual / 16,
             };
+            // Those that wait for the other use make way.
+            let other = match content {
+                Content::File => Content::Chunk,
+                Content::Chunk => Content::File,
+            };
+            while shelf.bytes.saturating_add(room) > self.limit
+                && let Some(idle) = shelf.pop(other)
+            {
+                shelf.bytes -= idle.len();
+            }
             let fresh = Memory::zeroed(room);
             shelf.bytes += fresh.len();
             fresh
         });
         Plain {
+            content,
             lent_bytes: bytes.len(),
             bytes,
             filled: 0,
@@ -56,12 +96,15 @@ impl Pool {
         }
     }
 
-    fn put(&self, lent_bytes: usize, bytes: Memory, filled: usize) {
+    fn put(&self, returned: &mut Plain) {
+        let bytes = std::mem::take(&mut returned.bytes);
         let mut shelf = self.lock();
-        shelf.usual_bytes = shelf.usual_bytes.max(filled);
-        shelf.bytes = shelf.bytes.saturating_sub(lent_bytes) + bytes.len();
-        if shelf.bytes <= self.limit + bytes.len() {
-            shelf.idle.push(bytes);
+        shelf.bytes = shelf.bytes.saturating_sub(returned.lent_bytes) + bytes.len();
+        let is_kept = shelf.bytes <= self.limit + bytes.len();
+        let kind = shelf.of(returned.content);
+        kind.usual_bytes = kind.usual_bytes.max(returned.filled);
+        if is_kept {
+            kind.idle.push(bytes);
         } else {
             shelf.bytes -= bytes.len();
         }
@@ -78,6 +121,7 @@ pub(super) struct Plain {
     /// All of it may be written; what is beyond `filled` means nothing.
     bytes: Memory,
     filled: usize,
+    content: Content,
     /// How large it was when the pool lent it.
     lent_bytes: usize,
     pool: Weak<Pool>,
@@ -89,6 +133,7 @@ impl Plain {
         Self {
             bytes: Memory::zeroed(bytes),
             filled: 0,
+            content: Content::default(),
             lent_bytes: 0,
             pool: Weak::new(),
         }
@@ -135,7 +180,7 @@ impl AsRef<[u8]> for Plain {
 impl Drop for Plain {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.put(self.lent_bytes, std::mem::take(&mut self.bytes), self.filled);
+            pool.put(self);
         }
     }
 }
@@ -147,18 +192,18 @@ mod tests {
     #[test]
     fn a_buffer_is_used_again_when_its_last_slice_is_gone() {
         let pool = Pool::new(4 << 20);
-        let mut first = pool.take(2 << 20);
+        let mut first = pool.take(Content::Chunk, 2 << 20);
         first.extend(b"some rows");
         let place = first.filled().as_ptr();
         let slice = {
             let whole = first.into_buffer();
             whole.slice_with_length(5, 4)
         };
-        let second = pool.take(2 << 20);
+        let second = pool.take(Content::Chunk, 2 << 20);
         assert_ne!(second.bytes.as_ptr(), place, "it is still in use");
         assert_eq!(slice.as_slice(), b"rows");
         drop(slice);
-        assert_eq!(pool.take(0).bytes.as_ptr(), place);
+        assert_eq!(pool.take(Content::Chunk, 0).bytes.as_ptr(), place);
     }
 
     #[test]
@@ -166,9 +211,9 @@ mod tests {
         let pool = Pool::new(3 << 20);
         let shelf = |pool: &Pool| {
             let shelf = pool.lock();
-            (shelf.idle.len(), shelf.bytes)
+            (shelf.chunks.idle.len(), shelf.bytes)
         };
-        let lent: Vec<_> = (0..3).map(|_| pool.take(2 << 20)).collect();
+        let lent: Vec<_> = (0..3).map(|_| pool.take(Content::Chunk, 2 << 20)).collect();
         drop(lent);
         assert_eq!(shelf(&pool), (2, 4 << 20));
     }
@@ -176,17 +221,31 @@ mod tests {
     #[test]
     fn a_buffer_that_grew_counts_as_what_it_is() {
         let pool = Pool::new(3 << 20);
-        let mut grown = pool.take(0);
+        let mut grown = pool.take(Content::Chunk, 0);
         grown.room(4 << 20);
-        drop((grown, pool.take(1 << 20)));
+        drop((grown, pool.take(Content::Chunk, 1 << 20)));
         let shelf = pool.lock();
-        assert_eq!((shelf.idle.len(), shelf.bytes), (1, 4 << 20));
+        assert_eq!((shelf.chunks.idle.len(), shelf.bytes), (1, 4 << 20));
+    }
+
+    #[test]
+    fn idle_buffers_of_the_one_kind_make_way_for_the_other() {
+        let pool = Pool::new(6 << 20);
+        drop((pool.take(Content::Chunk, 2 << 20), pool.take(Content::Chunk, 2 << 20)));
+        let file = pool.take(Content::File, 2 << 20);
+        assert_eq!(pool.lock().chunks.idle.len(), 2, "there is room for all");
+        let second = pool.take(Content::File, 2 << 20);
+        let shelf = pool.lock();
+        assert_eq!((shelf.chunks.idle.len(), shelf.bytes), (1, 6 << 20));
+        drop(shelf);
+        drop((file, second));
+        assert_eq!(pool.lock().files.idle.len(), 2);
     }
 
     #[test]
     fn a_buffer_outlives_its_pool() {
         let pool = Pool::new(3 << 20);
-        let mut last = pool.take(0);
+        let mut last = pool.take(Content::Chunk, 0);
         last.extend(b"kept");
         drop(pool);
         assert_eq!(last.into_buffer().as_slice(), b"kept");

@@ -1,4 +1,4 @@
-//! One chunk: link, download, decompression, decoding, and every further try.
+//! One chunk: link, download, its turn to be decoded, and every further try.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -6,23 +6,20 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use activity::{Activity, ByteCount};
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
 use databricks_telemetry::{ErrorCategory, operations, tags};
 use futures::future::{Either, select};
 use reqwest::StatusCode;
 
-use super::Context;
 use super::intake::Intake;
 use super::links::Link;
 use super::stragglers::{Progress, Running};
+use super::unpack::Unpacked;
+use super::{Context, QUICK, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::http::retry::{Failure, Repeat, jitter};
 use crate::observe;
 use crate::results::budget::Reservation;
-use crate::results::plain::Plain;
-use crate::results::{ipc, json, shape};
 
 /// How often a chunk that arrived broken is downloaded again.
 const MAX_BROKEN_ARRIVALS: u32 = 2;
@@ -30,75 +27,73 @@ const MAX_BROKEN_ARRIVALS: u32 = 2;
 /// A chunk that is here.
 pub(super) struct Downloaded {
     pub(super) index: u64,
-    pub(super) schema: SchemaRef,
-    pub(super) batches: Vec<RecordBatch>,
-    pub(super) reservation: Reservation,
+    pub(super) unpacked: Unpacked,
 }
 
-/// Gets one chunk. `rows` is what the manifest says; the link may say it too.
+/// A chunk that is to be got.
+pub(super) struct Wanted {
+    pub(super) index: u64,
+    /// What the manifest says; the link may say it too.
+    pub(super) rows: Option<u64>,
+    /// As announced.
+    pub(super) bytes: u64,
+    pub(super) turn: Arc<Turn>,
+}
+
+/// Gets one chunk. `claim` is for its file; it is decompressed when its turn has come, and decoded.
 ///
 /// # Errors
 /// What the last try ended with, when links, retries or patience are used up.
-pub(super) async fn chunk(
-    context: &Context,
-    index: u64,
-    rows: Option<u64>,
-    reservation: Reservation,
-) -> Result<Downloaded> {
-    let outcome = get(context, index, rows, reservation).await;
+pub(super) async fn chunk(context: &Context, wanted: &Wanted, claim: Reservation) -> Result<Downloaded> {
+    let outcome = get(context, wanted, claim).await;
     if outcome.is_err() {
-        context.parent.merge_set(tags::CHUNK_FAILED, index as i64);
+        context.parent.merge_set(tags::CHUNK_FAILED, wanted.index as i64);
     }
     outcome
 }
 
-async fn get(context: &Context, index: u64, rows: Option<u64>, mut reservation: Reservation) -> Result<Downloaded> {
-    let wanted = Wanted {
-        index,
-        rows,
-        bytes: reservation.announced(),
-    };
-    let mut intake = Intake::new(context.compressed);
+async fn get(context: &Context, wanted: &Wanted, claim: Reservation) -> Result<Downloaded> {
+    let index = wanted.index;
+    let mut intake = Intake::new(Some(claim));
     // The link is got before there is a slot for the download: that is the prefetching.
     context.links.link(index, None).await?;
-    let slot = context.gate.enter().await?;
+    let mut entered = Some(context.gate.enter().await?);
     let started = Instant::now();
     let mut refused = None;
     let (mut refreshes, mut retries, mut broken) = (0, 0, 0);
     loop {
+        let slot = match entered.take() {
+            Some(slot) => slot,
+            None => context.gate.enter().await?,
+        };
         let link = context.links.link(index, refused).await?;
         let generation = link.generation;
-        let (failure, error, retry_after) = match attempt(context, wanted, link, &mut intake).await {
-            Ok((schema, batches)) => {
+        let rows = Some(link.row_count).filter(|rows| *rows > 0).or(wanted.rows);
+        let outcome = match download(context, wanted, link, &mut intake).await {
+            Ok(()) => {
                 // The time of others says what went wrong, and nothing about how many downloads pay.
                 if retries + refreshes + broken == 0 && !intake.is_overtaking {
                     slot.finished(intake.received_bytes);
+                    context.is_quick.store(started.elapsed() < QUICK, Ordering::Relaxed);
                 }
-                let plain = intake.plain_bytes;
-                match context.cells {
-                    // Batches are parts of what was decompressed, except those that were made of JSON.
-                    None => reservation.settle(plain, plain),
-                    Some(_) => {
-                        let kept = batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum();
-                        reservation.settle(plain.saturating_add(kept), kept);
-                    }
-                }
-                return Ok(Downloaded {
-                    index,
-                    schema,
-                    batches,
-                    reservation,
-                });
+                drop(slot);
+                intake.wait(&wanted.turn).await;
+                unpack(context, index, rows, &mut intake).await.map_err(Trouble::Broken)
             }
-            Err(Trouble::Http(attempt)) => {
-                if is_too_busy(&attempt) {
+            Err(trouble) => {
+                if matches!(&trouble, Trouble::Http(attempt) if is_too_busy(attempt)) {
                     slot.refused();
                 }
-                (attempt.failure, attempt.error, attempt.retry_after)
+                entered = Some(slot);
+                Err(trouble)
             }
+        };
+        let (failure, error, retry_after) = match outcome {
+            Ok(unpacked) => return Ok(Downloaded { index, unpacked }),
+            Err(Trouble::Http(attempt)) => (attempt.failure, attempt.error, attempt.retry_after),
             Err(Trouble::Broken(error)) => {
                 // What is broken must not be continued.
-                intake = Intake::new(context.compressed);
+                intake.start_again();
                 broken += 1;
                 if broken > MAX_BROKEN_ARRIVALS {
                     return Err(error.context(format_args!("chunk {index} of the result")));
@@ -149,45 +144,30 @@ fn is_too_busy(attempt: &Attempt) -> bool {
     }
 }
 
-/// A chunk that is to be got.
-#[derive(Clone, Copy)]
-struct Wanted {
-    index: u64,
-    rows: Option<u64>,
-    /// As announced.
-    bytes: u64,
-}
-
-async fn attempt(
-    context: &Context,
-    wanted: Wanted,
-    link: Link,
-    intake: &mut Intake,
-) -> Result<(SchemaRef, Vec<RecordBatch>), Trouble> {
-    let index = wanted.index;
-    let rows = Some(link.row_count).filter(|rows| *rows > 0).or(wanted.rows);
-    download(context, wanted, link, intake).await?;
-    let decompression = intake.decompression;
-    let plain = intake.take();
-    let cells = context.cells.clone();
+/// Decompresses what is left to decompress of a file that is here, and decodes it.
+async fn unpack(context: &Context, index: u64, rows: Option<u64>, intake: &mut Intake) -> Result<Unpacked> {
+    let (unpacking, claim) = intake.take();
+    let (buffers, cells) = (Arc::clone(&context.buffers), context.cells.clone());
     let mut child = context.parent.child(&operations::RESULTS_DECODE);
     child.set(tags::CHUNK_INDEX, index as i64);
     let permit = context.run.session().background().permit();
-    let decoded = tokio::task::spawn_blocking(move || {
-        let decoded = decode(index, plain, cells.as_ref(), rows);
+    let unpacked = tokio::task::spawn_blocking(move || {
+        let decompression = unpacking.took;
+        let unpacked = unpacking.finish(&buffers, cells.as_ref(), index, rows);
+        drop(claim);
         child.set(tags::RESULT_DECODE_TIME, child.elapsed() + decompression);
-        observe::end(child, &decoded);
+        observe::end(child, &unpacked);
         // A decoding cannot be aborted: closing the session waits for it, so that its record is complete.
         drop(permit);
-        decoded
+        unpacked
     });
-    let decoded = decoded.await;
-    let decoded = decoded.unwrap_or_else(|_| Err(Error::internal("the decoder ended without an answer")));
-    decoded.map_err(Trouble::Broken)
+    unpacked
+        .await
+        .unwrap_or_else(|_| Err(Error::internal("the decoder ended without an answer")))
 }
 
 /// Downloads a file, with a second try beside the first if that falls behind. What is here first is taken.
-async fn download(context: &Context, wanted: Wanted, link: Link, intake: &mut Intake) -> Result<(), Trouble> {
+async fn download(context: &Context, wanted: &Wanted, link: Link, intake: &mut Intake) -> Result<(), Trouble> {
     let generation = link.generation;
     let running = context.stragglers.begin(wanted.bytes);
     let progress = Progress::default();
@@ -204,7 +184,7 @@ async fn download(context: &Context, wanted: Wanted, link: Link, intake: &mut In
         }
     };
     if let Some(second_intake) = second_intake {
-        *intake = second_intake;
+        intake.replace(second_intake);
     }
     Ok(())
 }
@@ -213,17 +193,17 @@ async fn download(context: &Context, wanted: Wanted, link: Link, intake: &mut In
 /// did not work, which is no reason to give up the first try.
 async fn second_try(
     context: &Context,
-    wanted: Wanted,
+    wanted: &Wanted,
     generation: u64,
     running: &Running<'_>,
     progress: &Progress,
 ) -> Option<Intake> {
     let _turn = running.turn(progress).await;
-    let _claim = context.budget.exceed(wanted.bytes);
+    let _claim = context.budget.beyond(wanted.bytes);
     let link = context.links.link(wanted.index, Some(generation)).await.ok()?;
     running.begin_second_try();
     context.run.retries.fetch_add(1, Ordering::Relaxed);
-    let mut intake = Intake::new(context.compressed);
+    let mut intake = Intake::default();
     let received = receive(context, wanted, link, &mut intake, running, &Progress::default()).await;
     intake.is_overtaking = true;
     received.is_ok().then_some(intake)
@@ -231,7 +211,7 @@ async fn second_try(
 
 async fn receive(
     context: &Context,
-    wanted: Wanted,
+    wanted: &Wanted,
     link: Link,
     intake: &mut Intake,
     running: &Running<'_>,
@@ -239,8 +219,8 @@ async fn receive(
 ) -> Result<(), Trouble> {
     let mut child = Overtaken(context.parent.child(&operations::CLOUDFETCH_DOWNLOAD));
     child.0.set(tags::CHUNK_INDEX, wanted.index as i64);
-    let (began, before) = (Instant::now(), intake.decompression);
-    let outcome = intake.receive(context, link, progress).await;
+    let (began, before) = (Instant::now(), intake.decompression());
+    let outcome = intake.receive(context, wanted, link, progress).await;
     let mut child = child.came_through();
     match &outcome {
         Ok(()) => {
@@ -248,7 +228,7 @@ async fn receive(
             if progress.is_of_the_whole() {
                 running.finished(began.elapsed());
             }
-            let decompression = intake.decompression.saturating_sub(before);
+            let decompression = intake.decompression().saturating_sub(before);
             let took = child.elapsed().saturating_sub(decompression);
             child.set(tags::RESULT_BYTES_DOWNLOADED, ByteCount(intake.received_bytes));
             child.set(tags::CHUNK_INITIAL_LATENCY, took);
@@ -275,29 +255,6 @@ impl Drop for Overtaken {
     fn drop(&mut self) {
         self.0.cancel();
     }
-}
-
-fn decode(
-    index: u64,
-    plain: Plain,
-    cells: Option<&SchemaRef>,
-    rows: Option<u64>,
-) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let (schema, mut batches) = match cells {
-        Some(schema) => (Arc::clone(schema), vec![json::decode_file(schema, plain.filled())?]),
-        None => ipc::read_stream(plain.into_buffer())?,
-    };
-    if let Some(promised) = rows {
-        let found: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        if found < promised {
-            return Err(Error::result_set(format!(
-                "the result is incomplete: chunk {index} has {found} of {promised} rows, {} rows are missing",
-                promised - found
-            )));
-        }
-        shape::truncate(&mut batches, promised);
-    }
-    Ok((schema, batches))
 }
 
 fn storage_error(index: u64, error: &Error, tries: &str) -> Error {

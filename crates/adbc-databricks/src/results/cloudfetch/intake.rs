@@ -1,35 +1,28 @@
-//! Taking a file in: piece by piece, decompressed as it comes, and continued where a connection broke.
+//! Taking a file in: piece by piece, decompressed as it comes if that is its turn, and continued where a connection broke.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use databricks_telemetry::ErrorCategory;
 use reqwest::header::{HeaderMap, HeaderValue, IF_RANGE, RANGE};
 
-use super::download::Trouble;
+use super::download::{Trouble, Wanted};
 use super::links::Link;
 use super::stragglers::Progress;
-use super::{Context, USUAL_CHUNK_BYTES};
+use super::unpack::Unpacking;
+use super::{Context, Turn, USUAL_CHUNK_BYTES};
 use crate::error::Error;
 use crate::http::Download;
-use crate::results::lz4::Frames;
-use crate::results::plain::Plain;
-
-/// How much larger than its file a chunk usually is.
-const USUAL_COMPRESSION: u64 = 3;
-/// The largest buffer that is made for a file before it is here. What is larger grows with what arrives.
-const MAX_GUESS_BYTES: u64 = 64 << 20;
+use crate::results::budget::Reservation;
 
 /// One file as far as it is here.
+#[derive(Default)]
 pub(super) struct Intake {
-    frames: Option<Frames>,
-    plain: Plain,
+    unpacking: Unpacking,
+    /// Memory for the file, as long as it may be held.
+    claim: Option<Reservation>,
     /// Where the beginning came from. Only the same file can be continued.
     source: Option<Source>,
     pub(super) received_bytes: u64,
-    /// How large the chunk is, decompressed; known at its end.
-    pub(super) plain_bytes: u64,
-    /// The part of the time that went into decompressing.
-    pub(super) decompression: Duration,
     /// Whether a second try brought it while the first one lagged.
     pub(super) is_overtaking: bool,
 }
@@ -41,61 +34,82 @@ struct Source {
 }
 
 impl Intake {
-    pub(super) fn new(is_compressed: bool) -> Self {
+    pub(super) fn new(claim: Option<Reservation>) -> Self {
         Self {
-            frames: is_compressed.then(Frames::default),
-            plain: Plain::default(),
-            source: None,
-            received_bytes: 0,
-            plain_bytes: 0,
-            decompression: Duration::ZERO,
-            is_overtaking: false,
+            claim,
+            ..Self::default()
         }
     }
 
+    /// Nothing, with the claim of what was here.
+    pub(super) fn start_again(&mut self) {
+        *self = Self::new(self.claim.take());
+    }
+
+    /// What a second try has brought, with the claim of the first.
+    pub(super) fn replace(&mut self, second: Self) {
+        *self = Self {
+            claim: self.claim.take(),
+            ..second
+        };
+    }
+
     /// Receives the file, or the rest of it, and notes in `progress` how far it is.
-    pub(super) async fn receive(&mut self, context: &Context, link: Link, progress: &Progress) -> Result<(), Trouble> {
+    pub(super) async fn receive(
+        &mut self,
+        context: &Context,
+        wanted: &Wanted,
+        link: Link,
+        progress: &Progress,
+    ) -> Result<(), Trouble> {
         let mut headers = link.headers;
         let continues = self.ask_for_the_rest(link.generation, &mut headers);
         let opened = context.run.client().download(link.url, headers).await;
         let mut download = match opened {
             // The rest cannot be had: the next try asks for all of it.
             Err(attempt) if continues && attempt.error.http_status() == Some(416) => {
-                *self = Self::new(context.compressed);
+                self.start_again();
                 return Err(Trouble::Broken(attempt.error));
             }
             opened => opened.map_err(Trouble::Http)?,
         };
         if !continues || download.begins_at() != Some(self.received_bytes) || self.is_another(&download) {
-            self.begin(context, &download, link.generation)?;
+            self.begin(context, wanted, &download, link.generation)?;
         }
         progress.begin(self.received_bytes, download.announced_bytes());
         while let Some(piece) = download.next().await.map_err(Trouble::Http)? {
             self.received_bytes += piece.len() as u64;
             progress.reach(self.received_bytes);
-            match &mut self.frames {
-                Some(frames) => {
-                    let began = Instant::now();
-                    frames.push(&piece, &mut self.plain).map_err(Trouble::Broken)?;
-                    self.decompression += began.elapsed();
+            if wanted.turn.has_come() {
+                let all_is_unpacked = self.unpacking.unpack(&piece, &context.buffers);
+                if all_is_unpacked.map_err(Trouble::Broken)? {
+                    // What comes from now on is not held.
+                    self.claim = None;
                 }
-                None => self.plain.extend(&piece),
+            } else {
+                self.unpacking.hold(&piece, &context.buffers);
             }
         }
         if self.received_bytes == 0 {
             let error = Error::result_set("the file is empty").with_category(ErrorCategory::ChunkDownloadError);
             return Err(Trouble::Broken(error));
         }
-        self.plain_bytes = self.plain.filled().len() as u64;
-        self.frames
-            .as_ref()
-            .map_or(Ok(()), Frames::finish)
-            .map_err(Trouble::Broken)
+        Ok(())
     }
 
-    /// The whole file, decompressed.
-    pub(super) fn take(&mut self) -> Plain {
-        std::mem::take(&mut self.plain)
+    /// The time that went into decompressing so far.
+    pub(super) fn decompression(&self) -> Duration {
+        self.unpacking.took
+    }
+
+    /// Waits with the whole file until it may be decoded.
+    pub(super) async fn wait(&mut self, turn: &Turn) {
+        turn.wait(self.claim.as_mut(), self.received_bytes).await;
+    }
+
+    /// The whole file, and its claim.
+    pub(super) fn take(&mut self) -> (Unpacking, Option<Reservation>) {
+        (std::mem::take(&mut self.unpacking), self.claim.take())
     }
 
     fn ask_for_the_rest(&self, link: u64, headers: &mut HeaderMap) -> bool {
@@ -122,26 +136,25 @@ impl Intake {
     }
 
     /// Begins with the first byte, whatever is here.
-    fn begin(&mut self, context: &Context, download: &Download, link: u64) -> Result<(), Trouble> {
+    fn begin(&mut self, context: &Context, wanted: &Wanted, download: &Download, link: u64) -> Result<(), Trouble> {
         if download.begins_at() != Some(0) {
             return Err(Trouble::Broken(Error::result_set(
                 "storage sent another part of the file",
             )));
         }
-        *self = Self {
-            // The time is spent, whatever became of what it was spent on.
-            decompression: self.decompression,
-            ..Self::new(context.compressed)
-        };
+        let spent = self.unpacking.took;
+        self.start_again();
         self.source = Some(Source {
             link,
             etag: download.etag(),
         });
-        let announced = download.announced_bytes().unwrap_or(USUAL_CHUNK_BYTES);
-        let growth = if context.compressed { USUAL_COMPRESSION } else { 1 };
-        let guess = announced.saturating_mul(growth).min(MAX_GUESS_BYTES);
-        // Not before there is an answer: until then the memory can serve another chunk.
-        self.plain = context.buffers.take(usize::try_from(guess).unwrap_or(0));
+        let announced = download.announced_bytes();
+        if let Some(bytes) = announced {
+            context.budget.learn_file(wanted.bytes, bytes);
+        }
+        self.unpacking = Unpacking::new(context.compressed, announced.unwrap_or(USUAL_CHUNK_BYTES));
+        // The time is spent, whatever became of what it was spent on.
+        self.unpacking.took = spent;
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! Results behind signed links to cloud storage.
 //!
-//! One task per result claims memory for the chunks in order and starts their downloads; a chunk goes to the reader when it
-//! and all before it are there. [`links`] gets and renews links, [`gate`] lets as many downloads run as [`pace`] says pay,
-//! [`intake`] takes a file in, [`download`] turns a link into batches and makes every further try, [`stragglers`] says which
-//! download needs one beside it.
+//! One task per result claims memory for the files of the chunks and starts their downloads, and gives the chunks their turns to be
+//! decoded; both in order. A file that is here before its turn waits as it came, a third of its later size: so many can be on their way,
+//! and few are decoded ahead of the reader. A chunk goes to the reader when it and all before it are there. [`links`] gets and renews
+//! links, [`gate`] lets as many downloads run as [`pace`] says pay, [`intake`] takes a file in, [`unpack`] makes batches of it,
+//! [`download`] makes every further try, [`stragglers`] says which download needs one beside it.
 
 mod download;
 mod gate;
@@ -11,13 +12,18 @@ mod intake;
 mod links;
 mod pace;
 pub(crate) mod stragglers;
+mod unpack;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use activity::Parent;
 use arrow_schema::SchemaRef;
 use databricks_wire::sea::{Compression, Manifest, ResultData};
+use tokio::sync::SetOnce;
 use tokio::task::JoinHandle;
 
 use super::budget::{Budget, Reservation};
@@ -26,13 +32,18 @@ use super::shape::Shape;
 use super::{Chunk, FetchLimits, Promise, Sink, announced_bytes, chunk_info};
 use crate::error::{Error, Result};
 use crate::sea::run::Run;
-use download::Downloaded;
+use download::{Downloaded, Wanted};
 use gate::Gate;
 use links::Links;
 use stragglers::Stragglers;
 
-/// How many chunks may be started ahead of the reader, per parallel download.
-const WINDOW_PER_DOWNLOAD: usize = 4;
+/// How many chunks may be started ahead of the reader, per parallel download: those that are running, and as many that are here.
+const WINDOW_PER_DOWNLOAD: usize = 2;
+/// A download that takes less has little to gain from others beside it.
+const QUICK: Duration = Duration::from_millis(100);
+/// The chunks that may be decoded beyond one for each processor: the one that is being read and the next. A chunk that waits longer takes
+/// a third of the memory as a file.
+const CHUNKS_BESIDE_DECODERS: usize = 2;
 /// What is claimed for a chunk of unknown size.
 const USUAL_CHUNK_BYTES: u64 = 20 << 20;
 
@@ -46,6 +57,8 @@ struct Context {
     stragglers: Stragglers,
     budget: Arc<Budget>,
     buffers: Arc<Pool>,
+    /// Whether the last download that went through at once was quick.
+    is_quick: AtomicBool,
     compressed: bool,
     /// What the files' cells are, when they are rows of JSON and not Arrow streams.
     cells: Option<SchemaRef>,
@@ -89,30 +102,65 @@ pub(super) async fn fetch(
         stragglers: Stragglers::new(limits.stragglers),
         budget: Budget::new(limits.memory_budget_bytes, compressed),
         buffers: Pool::new(usize::try_from(limits.memory_budget_bytes).unwrap_or(usize::MAX)),
+        is_quick: AtomicBool::new(false),
         compressed,
         cells,
         max_link_refreshes: limits.max_link_refreshes,
     });
+    let processors = thread::available_parallelism().map_or(1, usize::from);
     let mut started = VecDeque::new();
     let mut index = promise.first;
     let mut shape = None;
     loop {
-        let window = context.gate.limit().saturating_mul(WINDOW_PER_DOWNLOAD);
+        // Before more files: what they claim must not keep those that are here from being decoded.
+        give_turns(&context, processors, &mut started);
+        let window = match context.is_quick.load(Ordering::Relaxed) {
+            true => processors + CHUNKS_BESIDE_DECODERS,
+            false => context.gate.limit().saturating_mul(WINDOW_PER_DOWNLOAD),
+        };
         let more = started.len() < window && has_chunk(&context.links, promise, index).await?;
         if !more && started.is_empty() {
             return Ok(());
         }
+        let bytes = claim(&manifest, &context.links, index);
+        if more && let Some(claim) = context.budget.file(bytes) {
+            let wanted = Wanted {
+                index,
+                rows: expected_rows(&manifest, index),
+                bytes,
+                turn: Arc::default(),
+            };
+            started.push_back(Task::start(Arc::clone(&context), wanted, claim));
+            index += 1;
+            continue;
+        }
         tokio::select! {
-            reservation = context.budget.reserve(claim(&manifest, &context.links, index)), if more => {
-                let rows = expected_rows(&manifest, index);
-                started.push_back(Task::start(Arc::clone(&context), index, rows, reservation));
-                index += 1;
-            }
+            () = context.budget.changed() => {}
             downloaded = front(&mut started) => {
-                started.pop_front();
-                let chunk = fit(&manifest, &mut shape, downloaded?, &sink)?;
+                let claim = started.pop_front().and_then(|mut task| task.claim.take());
+                let chunk = fit(&manifest, &mut shape, downloaded?, claim, &sink)?;
                 sink.send(chunk)?;
             }
+        }
+    }
+}
+
+/// Lets chunks be decoded in their order, as many as fit. That a chunk is decoded while its file arrives saves a copy and costs, for as long
+/// as that takes, the memory of three files: with slow downloads it is better spent on others beside it, except for the one chunk that
+/// the reader waits for.
+fn give_turns(context: &Context, processors: usize, started: &mut VecDeque<Task>) {
+    let budget = &context.budget;
+    for task in started.iter_mut().filter(|task| task.claim.is_none()) {
+        let most = match task.turn.is_file_here() || context.is_quick.load(Ordering::Relaxed) {
+            true => processors + CHUNKS_BESIDE_DECODERS,
+            false => 1,
+        };
+        if budget.held_chunks() >= most {
+            return;
+        }
+        match budget.chunk(task.bytes) {
+            Some(claim) => task.decode(claim),
+            None => return,
         }
     }
 }
@@ -138,50 +186,104 @@ fn expected_rows(manifest: &Manifest, index: u64) -> Option<u64> {
         .filter(|rows| *rows > 0)
 }
 
-fn fit(manifest: &Manifest, shape: &mut Option<Shape>, downloaded: Downloaded, sink: &Sink) -> Result<Chunk> {
+fn fit(
+    manifest: &Manifest,
+    shape: &mut Option<Shape>,
+    downloaded: Downloaded,
+    mut claim: Option<Reservation>,
+    sink: &Sink,
+) -> Result<Chunk> {
+    let Downloaded { index, unpacked } = downloaded;
     let shape = match shape {
         Some(shape) => shape,
-        None => shape.insert(Shape::of_file(manifest, &downloaded.schema)?),
+        None => shape.insert(Shape::of_file(manifest, &unpacked.schema)?),
     };
     sink.announce(&shape.schema());
-    let batches = downloaded
-        .batches
-        .into_iter()
-        .map(|batch| shape.fit(batch))
-        .collect::<Result<_>>()?;
+    let batches = unpacked.batches.into_iter().map(|batch| shape.fit(batch));
+    let batches = batches.collect::<Result<_>>()?;
+    if let Some(claim) = &mut claim {
+        claim.settle(unpacked.peak_bytes, unpacked.kept_bytes);
+    }
     Ok(Chunk {
-        index: downloaded.index,
+        index,
         batches,
-        reservation: Some(downloaded.reservation),
+        reservation: claim,
     })
 }
 
 async fn front(started: &mut VecDeque<Task>) -> Result<Downloaded> {
     match started.front_mut() {
-        Some(task) => (&mut task.0)
+        Some(task) => (&mut task.running)
             .await
             .map_err(|_| Error::internal("a download ended without an answer"))?,
         None => std::future::pending().await,
     }
 }
 
-/// A running download. Dropping it aborts it.
-struct Task(JoinHandle<Result<Downloaded>>);
+/// When a chunk is decoded.
+#[derive(Debug, Default)]
+struct Turn {
+    is_file_here: AtomicBool,
+    come: SetOnce<()>,
+}
+
+impl Turn {
+    fn is_file_here(&self) -> bool {
+        self.is_file_here.load(Ordering::Acquire)
+    }
+
+    fn has_come(&self) -> bool {
+        self.come.initialized()
+    }
+
+    /// Waits for it with the file, whose claim tells the one who gives turns.
+    async fn wait(&self, claim: Option<&mut Reservation>, file_bytes: u64) {
+        self.is_file_here.store(true, Ordering::Release);
+        if let Some(claim) = claim {
+            claim.settle_file(file_bytes);
+        }
+        self.come.wait().await;
+    }
+}
+
+/// A chunk that is on its way. Dropping it aborts that.
+struct Task {
+    running: JoinHandle<Result<Downloaded>>,
+    /// As announced.
+    bytes: u64,
+    turn: Arc<Turn>,
+    /// Memory for the decoded chunk, once its turn has come.
+    claim: Option<Reservation>,
+}
 
 impl Task {
-    fn start(context: Arc<Context>, index: u64, rows: Option<u64>, reservation: Reservation) -> Self {
+    fn start(context: Arc<Context>, wanted: Wanted, claim: Reservation) -> Self {
         let permit = context.run.session().background().permit();
-        Self(tokio::spawn(async move {
-            let downloaded = download::chunk(&context, index, rows, reservation).await;
+        let (bytes, turn) = (wanted.bytes, Arc::clone(&wanted.turn));
+        let running = tokio::spawn(async move {
+            let downloaded = download::chunk(&context, &wanted, claim).await;
             drop((context, permit));
             downloaded
-        }))
+        });
+        Self {
+            running,
+            bytes,
+            turn,
+            claim: None,
+        }
+    }
+
+    /// The chunk's turn has come.
+    fn decode(&mut self, claim: Reservation) {
+        self.claim = Some(claim);
+        // It is set nowhere else.
+        let _ = self.turn.come.set(());
     }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.0.abort();
+        self.running.abort();
     }
 }
 

@@ -2,21 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use adbc_core::options::OptionValue;
 use databricks_telemetry::config::{Config, OptionSpec};
 use jiff::Timestamp;
 
-use super::{QUERY_TAGS, Scope, Spec, Value, find};
+use super::{CATALOGUE, QUERY_TAGS, Scope, Spec, Value, find};
 use crate::auth::Secret;
 use crate::error::{Error, ErrorKind, Result};
 use databricks_telemetry::ErrorCategory;
 
 /// Checked option values by canonical key, with the catalogue's defaults behind them.
+///
+/// A copy is cheap: each statement has several, and hardly any is ever changed.
 #[derive(Clone)]
 pub(crate) struct Settings {
     scope: Scope,
+    given: Arc<Given>,
+}
+
+/// What was given, shared until one of those who share it is given more.
+#[derive(Clone, Default)]
+struct Given {
     values: BTreeMap<&'static str, Value>,
     /// Session settings, by their names as they were given.
     confs: BTreeMap<String, String>,
@@ -25,12 +34,10 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) const fn new(scope: Scope) -> Self {
+    pub(crate) fn new(scope: Scope) -> Self {
         Self {
             scope,
-            values: BTreeMap::new(),
-            confs: BTreeMap::new(),
-            telemetry: BTreeMap::new(),
+            given: Arc::default(),
         }
     }
 
@@ -38,16 +45,14 @@ impl Settings {
     pub(crate) fn inherited_by(&self, scope: Scope) -> Self {
         Self {
             scope,
-            values: self.values.clone(),
-            confs: self.confs.clone(),
-            telemetry: self.telemetry.clone(),
+            given: Arc::clone(&self.given),
         }
     }
 
     /// A copy in which these options have their defaults.
     pub(crate) fn without(&self, keys: &[&'static str]) -> Self {
         let mut copy = self.clone();
-        copy.values.retain(|key, _| !keys.contains(key));
+        copy.change().values.retain(|key, _| !keys.contains(key));
         copy
     }
 
@@ -73,15 +78,15 @@ impl Settings {
     /// `NotImplemented` for an unknown key, `InvalidArgument` for a bad value.
     pub(crate) fn set(&mut self, key: &str, value: &OptionValue) -> Result<()> {
         if let Some(option) = self.telemetry_option(key) {
-            self.telemetry.insert(option, telemetry_text(key, value)?);
+            self.change().telemetry.insert(option, telemetry_text(key, value)?);
             return Ok(());
         }
         if let Some(name) = self.conf_option(key)? {
-            self.confs.insert(name.to_owned(), conf_text(key, value)?);
+            self.change().confs.insert(name.to_owned(), conf_text(key, value)?);
             return Ok(());
         }
         let spec = self.settable(key)?;
-        self.values.insert(spec.key, Value::parse(spec, value)?);
+        self.change().values.insert(spec.key, Value::parse(spec, value)?);
         Ok(())
     }
 
@@ -92,17 +97,17 @@ impl Settings {
     pub(crate) fn set_if_unset(&mut self, key: &str, value: &OptionValue) -> Result<()> {
         if let Some(option) = self.telemetry_option(key) {
             let text = telemetry_text(key, value)?;
-            self.telemetry.entry(option).or_insert(text);
+            self.change().telemetry.entry(option).or_insert(text);
             return Ok(());
         }
         if let Some(name) = self.conf_option(key)? {
             let text = conf_text(key, value)?;
-            self.confs.entry(name.to_owned()).or_insert(text);
+            self.change().confs.entry(name.to_owned()).or_insert(text);
             return Ok(());
         }
         let spec = self.settable(key)?;
         let value = Value::parse(spec, value)?;
-        self.values.entry(spec.key).or_insert(value);
+        self.change().values.entry(spec.key).or_insert(value);
         Ok(())
     }
 
@@ -118,7 +123,7 @@ impl Settings {
                 .ok_or_else(|| not_found(format!("option '{key}' is not set")));
         }
         if let Some(name) = conf_name(key).filter(|_| self.scope != Scope::Statement) {
-            let text = self.confs.get(name).cloned();
+            let text = self.given.confs.get(name).cloned();
             return text
                 .map(Value::Text)
                 .ok_or_else(|| not_found(format!("option '{key}' is not set")));
@@ -130,6 +135,7 @@ impl Settings {
             return Err(not_found(format!("option '{key}' is a secret and cannot be read")));
         }
         self.value(spec.key)
+            .cloned()
             .ok_or_else(|| not_found(format!("option '{key}' is not set")))
     }
 
@@ -173,7 +179,7 @@ impl Settings {
     /// The value of a secret option.
     pub(crate) fn secret(&self, key: &'static str) -> Option<Secret> {
         match self.value(key)? {
-            Value::Secret(secret) => Some(secret),
+            Value::Secret(secret) => Some(secret.clone()),
             _ => None,
         }
     }
@@ -186,7 +192,7 @@ impl Settings {
     /// The value of a flag.
     pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
         match self.value(key)? {
-            Value::Flag(flag) => Some(flag),
+            Value::Flag(flag) => Some(*flag),
             _ => None,
         }
     }
@@ -210,19 +216,21 @@ impl Settings {
     /// The value of an option in seconds.
     pub(crate) fn seconds(&self, key: &'static str) -> Duration {
         match self.value(key) {
-            Some(Value::Seconds(length)) => length,
+            Some(Value::Seconds(length)) => *length,
             _ => Duration::ZERO,
         }
     }
 
     /// Forgets what the caller gave this option.
     pub(crate) fn unset(&mut self, key: &'static str) {
-        self.values.remove(key);
+        if self.has(key) {
+            self.change().values.remove(key);
+        }
     }
 
     /// Whether the caller gave the option a value.
     pub(crate) fn has(&self, key: &'static str) -> bool {
-        self.values.contains_key(key)
+        self.given.values.contains_key(key)
     }
 
     /// What was set of telemetry's options.
@@ -231,7 +239,7 @@ impl Settings {
     /// Never: each value was checked when it was set.
     pub(crate) fn telemetry(&self) -> Result<Config> {
         let mut config = Config::default();
-        for (key, text) in &self.telemetry {
+        for (key, text) in &self.given.telemetry {
             config
                 .set(key, text)
                 .map_err(|error| Error::invalid_argument(error.to_string()))?;
@@ -244,7 +252,7 @@ impl Settings {
     /// # Errors
     /// `InvalidArgument` when the query tags are given in both ways.
     pub(crate) fn session_confs(&self) -> Result<BTreeMap<String, String>> {
-        let mut confs = self.confs.clone();
+        let mut confs = self.given.confs.clone();
         if let Some(tags) = self.text(QUERY_TAGS).filter(|tags| !tags.trim().is_empty()) {
             if let Some(name) = confs.keys().find(|name| name.eq_ignore_ascii_case(QUERY_TAGS_CONF)) {
                 return Err(Error::invalid_argument(format!(
@@ -283,20 +291,27 @@ impl Settings {
             .flatten()
     }
 
-    fn value(&self, key: &'static str) -> Option<Value> {
-        self.values.get(key).cloned().or_else(|| {
-            let spec = find(key)?;
-            Value::parse(spec, &spec.default?.into()).ok()
-        })
+    fn value(&self, key: &'static str) -> Option<&Value> {
+        self.given.values.get(key).or_else(|| DEFAULTS.get(key))
+    }
+
+    fn change(&mut self) -> &mut Given {
+        Arc::make_mut(&mut self.given)
     }
 }
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Keys only: a host or a catalog's name is nobody's business in a log.
-        f.debug_set().entries(self.values.keys()).finish()
+        f.debug_set().entries(self.given.values.keys()).finish()
     }
 }
+
+/// The catalogue's defaults, read once: each execution asks for some twenty of them.
+static DEFAULTS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
+    let default = |spec: &'static Spec| Some((spec.key, Value::parse(spec, &spec.default?.into()).ok()?));
+    CATALOGUE.iter().filter_map(default).collect()
+});
 
 /// What every key of a session setting begins with.
 const CONF_PREFIX: &str = "databricks.session_conf.";

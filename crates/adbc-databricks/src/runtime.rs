@@ -67,6 +67,8 @@ where
     F: Future<Output = Result<T>> + Send + 'static,
 {
     let (answer, answered) = mpsc::sync_channel(1);
+    // In a place of its own: on the way into a task it would be copied several times, and an execution has kilobytes of state.
+    let work = Box::pin(work);
     current()?.spawn(async move {
         // The caller waits for exactly this message; it cannot have gone away.
         let _ = answer.send(work.await);

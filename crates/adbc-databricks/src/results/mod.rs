@@ -175,8 +175,9 @@ pub(crate) async fn open(
         progress.expect(rows);
     }
     let parent = root.parent_handle();
+    // What waits for requests is apart, so that small results, which are here, do not carry its state about.
     if !has_data(&data) && promise.chunks.is_some_and(|chunks| chunks > 0) {
-        data = inline::fetch_chunk(&run, first, &parent).await?;
+        data = Box::pin(inline::fetch_chunk(&run, first, &parent)).await?;
     }
     let compressed = manifest.result_compression == Some(Compression::Lz4Frame);
     let json = manifest.format == Some(Format::JsonArray) || data.data_array.is_some();
@@ -310,8 +311,8 @@ impl Sink {
     }
 }
 
-/// Starts a fetching task and waits for the schema of what it fetches.
-async fn live<F, W>(run: &Arc<Run>, start: F) -> Result<(SchemaRef, Feed)>
+/// Starts a fetching task; what it gives waits for the schema of what is fetched.
+fn live<F, W>(run: &Arc<Run>, start: F) -> impl Future<Output = Result<(SchemaRef, Feed)>> + use<F, W>
 where
     F: FnOnce(Sink) -> W,
     W: Future<Output = Result<()>> + Send + 'static,
@@ -336,10 +337,12 @@ where
         drop(permit);
         sink.finish(outcome);
     });
-    let schema = announced
-        .await
-        .unwrap_or_else(|_| Err(Error::result_set("the result ended without a schema")))?;
-    Ok((schema, Feed::live(received)))
+    async move {
+        let schema = announced
+            .await
+            .unwrap_or_else(|_| Err(Error::result_set("the result ended without a schema")))?;
+        Ok((schema, Feed::live(received)))
+    }
 }
 
 /// Whether a file of a result can be decoded.

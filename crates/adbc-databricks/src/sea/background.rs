@@ -1,7 +1,9 @@
 //! Work that goes on after its caller returned: cancels, closes, downloads that are being given up.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -75,5 +77,51 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Work that is done as a part of its owner's task, and goes on by itself if the owner drops it before its end.
+pub(crate) struct Lasting<W>(Option<Pin<Box<W>>>)
+where
+    W: Future<Output: Send> + Send + 'static;
+
+impl<W> Lasting<W>
+where
+    W: Future<Output: Send> + Send + 'static,
+{
+    pub(crate) fn new(work: W) -> Self {
+        Self(Some(Box::pin(work)))
+    }
+}
+
+impl<W> Future for Lasting<W>
+where
+    W: Future<Output: Send> + Send + 'static,
+{
+    type Output = W::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<W::Output> {
+        // Taken out, so that work which panics does not go on.
+        let Some(mut work) = self.0.take() else {
+            return Poll::Pending;
+        };
+        let polled = work.as_mut().poll(context);
+        if polled.is_pending() {
+            self.0 = Some(work);
+        }
+        polled
+    }
+}
+
+impl<W> Drop for Lasting<W>
+where
+    W: Future<Output: Send> + Send + 'static,
+{
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            runtime::spawn(async move {
+                work.await;
+            });
+        }
     }
 }

@@ -12,6 +12,7 @@ use databricks_wire::sea::{
 };
 use reqwest::Method;
 
+use super::background::Lasting;
 use super::run::Run;
 use super::tags;
 use crate::error::{self, Error, ErrorKind, Result};
@@ -162,7 +163,7 @@ impl Submission {
 pub(crate) async fn execute(run: &Arc<Run>, submission: Submission, parent: &Parent) -> Result<StatementResponse> {
     let timeout = submission.timeout;
     let poll_interval_max = submission.poll_interval_max;
-    let submitted = tokio::spawn({
+    let submitting = Lasting::new({
         // Closing the session waits for it: only its answer says what a cancel has to name.
         let permit = run.session().background().permit();
         let run = Arc::clone(run);
@@ -174,7 +175,9 @@ pub(crate) async fn execute(run: &Arc<Run>, submission: Submission, parent: &Par
             tokio::select! {
                 answer = &mut answering => {
                     if let Ok(answer) = &answer {
-                        if let Ok(id) = Id::new(&answer.statement_id) {
+                        if parent.is_recording()
+                            && let Ok(id) = Id::new(&answer.statement_id)
+                        {
                             parent.merge_set(telemetry_tags::STATEMENT_ID, id);
                         }
                         run.identify(&answer.statement_id);
@@ -197,10 +200,12 @@ pub(crate) async fn execute(run: &Arc<Run>, submission: Submission, parent: &Par
         }
     });
     let work = async {
-        let answer = submitted
-            .await
-            .map_err(|_| Error::internal("the submission ended without an answer"))??;
-        poll(run, answer, poll_interval_max, parent).await
+        let answer = submitting.await?;
+        if answer.status.state.is_terminal() {
+            return Ok(answer);
+        }
+        // Apart, so that small queries do not carry its state about.
+        Box::pin(poll(run, answer, poll_interval_max, parent)).await
     };
     let overdue = async {
         match timeout {

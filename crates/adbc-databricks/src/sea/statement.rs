@@ -69,9 +69,9 @@ pub(crate) fn query(
     purpose: Purpose,
     cancel: &CancelHandle,
 ) -> Result<Answer> {
-    let executed = Begun::new(open, settings, purpose, cancel)?.submitted(submission);
+    let begun = Begun::new(open, settings, purpose, cancel)?;
     let (counts, reader) = runtime::wait(async move {
-        let outcome = executed.await?;
+        let outcome = begun.submitted(submission).await?;
         let counts = outcome.counts();
         Ok((counts, outcome.opened().await?))
     })?;

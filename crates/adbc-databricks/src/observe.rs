@@ -128,7 +128,9 @@ pub(crate) fn call(
     parent: Option<SpanContext>,
 ) -> Activity {
     let mut root = lease.root(operation, parent);
-    if let Ok(id) = Id::new(statement_id) {
+    if root.is_recording()
+        && let Ok(id) = Id::new(statement_id)
+    {
         root.set(tags::STATEMENT_ID, id);
     }
     root

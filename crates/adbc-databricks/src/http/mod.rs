@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT,
+    AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 use reqwest::{Method, Response, StatusCode, redirect};
 use rustls::ClientConfig;
@@ -45,6 +45,8 @@ const MAX_DOWNLOAD_BYTES: u64 = 2 << 30;
 /// How much of a refusal's body is read and shown.
 const MAX_REFUSAL_BYTES: usize = 1 << 20;
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The client of one workspace. Cheap to share, used from any task.
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -52,6 +54,8 @@ pub(crate) struct Client {
     storage: reqwest::Client,
     route: Route,
     endpoint: Endpoint,
+    /// What messages call the workspace: `HOST:PORT`.
+    place: String,
     authenticator: Arc<dyn Authenticator>,
     policy: RetryPolicy,
     headers: HeaderMap,
@@ -137,6 +141,7 @@ impl Client {
             http,
             storage,
             route,
+            place: endpoint.authority(),
             endpoint,
             policy: RetryPolicy::of(settings),
             headers,
@@ -291,14 +296,13 @@ impl Client {
                 .body(body.bytes);
         }
         if let Some(trace) = call.trace {
-            request = request.header("traceparent", trace.to_traceparent());
+            request = request.header(TRACEPARENT, trace.to_traceparent());
         }
-        let place = self.endpoint.authority();
         let response = request
             .send()
             .await
-            .map_err(|error| transport_failure(&error, &place))?;
-        accepted_body(response, &place, MAX_ANSWER_BYTES, status_error).await
+            .map_err(|error| transport_failure(&error, &self.place))?;
+        accepted_body(response, &self.place, MAX_ANSWER_BYTES, status_error).await
     }
 
     /// Makes one request for telemetry, which retries by rules of its own and may have to go without credentials.
@@ -322,12 +326,11 @@ impl Client {
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(body);
         }
-        let place = self.endpoint.authority();
         let response = outgoing
             .send()
             .await
-            .map_err(|error| transport_failure(&error, &place))?;
-        accepted_body(response, &place, MAX_REFUSAL_BYTES, status_error).await
+            .map_err(|error| transport_failure(&error, &self.place))?;
+        accepted_body(response, &self.place, MAX_REFUSAL_BYTES, status_error).await
     }
 
     /// Begins to download one file from cloud storage, with the link's headers and none of the workspace's.

@@ -11,7 +11,7 @@ use crate::listener::Listeners;
 use crate::live::Live;
 use crate::operation::{Level, Operation};
 use crate::record::{Core, Lane, Started, Status};
-use crate::slots::Slots;
+use crate::slots::{Completed, Slots};
 use crate::source::Source;
 use crate::tag::{Tag, is_text};
 use crate::thread::{self, Local};
@@ -296,10 +296,14 @@ impl Parent {
             && core.owns(tag)
             && (!is_text::<T>() || core.level == Level::Trace)
         {
-            let mut given = Slots::new();
-            value.store(&mut given, tag.slot());
-            self.owner
-                .with_rolled_up(|slots| slots.merge_later(&given, tag.table(), u64::MAX));
+            self.owner.with_rolled_up(|slots| {
+                if slots.bits(tag.slot()).is_none() {
+                    return value.store(slots, tag.slot());
+                }
+                let mut given = Slots::new();
+                value.store(&mut given, tag.slot());
+                slots.merge(&given, Completed::Later, tag.table(), u64::MAX);
+            });
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::live::Live;
 use crate::record::{Core, Record};
-use crate::slots::Slots;
+use crate::slots::{Completed, Slots};
 use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::thread;
 
@@ -56,25 +56,25 @@ impl Shared {
 
     /// Tells the listeners and rolls up into the parent, which is handed back to be let go.
     fn complete(self, now: Instant) -> Owner {
-        let Progress { mut rolled_up, ended } = self.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Progress { rolled_up, ended } = self.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.core.source.counters.record_completed();
         // The activity itself is one of the owners until it has ended.
         let Some(mut live) = ended else { return Owner::NOBODY };
 
-        if let Some(rolled_up) = &mut rolled_up {
-            rolled_up.merge_later(&live.slots, self.core.source.tags(), u64::MAX);
+        if let Some(rolled_up) = &rolled_up {
+            // This way round, because few tags roll up and an activity sets many.
+            let tags = self.core.source.tags();
+            live.slots.merge(rolled_up, Completed::Earlier, tags, u64::MAX);
         }
         thread::with(|local| {
-            let slots = rolled_up.as_deref().unwrap_or(&live.slots);
             let record = Record {
                 live: &live,
-                slots,
                 completed: now.max(live.ended),
             };
             let listeners = local.take_listeners(self.core.source);
             listeners.tell(self.core.generation, |listener| listener.completed(&record));
             local.keep_listeners(self.core.source, listeners);
-            live.parent.roll_up(slots);
+            live.parent.roll_up(&live.slots);
             let parent = std::mem::take(&mut live.parent);
             live.recycle(local);
             parent
@@ -106,7 +106,8 @@ impl Owner {
         if let Some(shared) = &self.0 {
             let tags = shared.core.source.tags();
             if child.present() & tags.rolls_up() != 0 {
-                shared.lock().rolled_up().merge_later(child, tags, tags.rolls_up());
+                let mask = tags.rolls_up();
+                shared.lock().rolled_up().merge(child, Completed::Later, tags, mask);
             }
         }
     }
@@ -135,9 +136,10 @@ impl Clone for Owner {
 impl Drop for Owner {
     #[inline]
     fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
+        // Only the last one needs the time.
+        if let Some(shared) = self.0.take().and_then(Arc::into_inner) {
             let now = shared.core.source.now();
-            Owner(Some(shared)).release(now);
+            shared.complete(now).release(now);
         }
     }
 }

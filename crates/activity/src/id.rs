@@ -169,7 +169,12 @@ impl SpanContext {
 
     /// The `traceparent` header, version `00`, that tells a callee about this activity.
     pub fn to_traceparent(&self) -> String {
-        format!("00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags)
+        // By hand: every request carries one, and formatting numbers takes five times as long.
+        let mut text: [u8; TRACEPARENT_BYTES] = *b"00-________________________________-________________-__";
+        write_hex(&mut text[3..35], &self.trace_id.as_u128().to_be_bytes());
+        write_hex(&mut text[36..52], &self.span_id.as_u64().to_be_bytes());
+        write_hex(&mut text[53..], &[self.flags]);
+        std::str::from_utf8(&text).unwrap_or_default().to_owned()
     }
 
     /// The trace.
@@ -200,6 +205,13 @@ impl SpanContext {
             span_id,
             flags: self.flags,
         }
+    }
+}
+
+fn write_hex(place: &mut [u8], bytes: &[u8]) {
+    let digit = |digit: u8| b"0123456789abcdef"[usize::from(digit & 0x0f)];
+    for (pair, byte) in place.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(*byte)]);
     }
 }
 

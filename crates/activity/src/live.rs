@@ -103,7 +103,6 @@ impl Live {
         let listeners = local.take_listeners(self.core.source);
         let record = Record {
             live: &self,
-            slots: &self.slots,
             completed: ended,
         };
         listeners.tell(self.core.generation, |listener| {
@@ -126,7 +125,6 @@ impl Live {
             let listeners = local.take_listeners(self.core.source);
             let record = Record {
                 live: &self,
-                slots: &self.slots,
                 completed: ended,
             };
             listeners.tell(self.core.generation, |listener| listener.ended(&record));

@@ -168,8 +168,6 @@ impl fmt::Debug for Started<'_> {
 /// An activity that has ended or completed, as its listeners see it.
 pub struct Record<'a> {
     pub(crate) live: &'a Live,
-    /// Its own values or the rolled-up ones.
-    pub(crate) slots: &'a Slots,
     pub(crate) completed: Instant,
 }
 
@@ -198,22 +196,22 @@ impl Record<'_> {
         if !std::ptr::eq(tag.table(), self.live.core.source.tags()) {
             return None;
         }
-        T::load(self.slots, tag.slot())
+        T::load(&self.live.slots, tag.slot())
     }
 
     /// All values that listeners on this machine may see: those of the scopes `Local` and `All`, in table order.
     pub fn iter_local(&self) -> impl Iterator<Item = (&'static TagDef, Value<'_>)> {
         let table = self.live.core.source.tags();
-        ones(self.slots.present() & table.local()).filter_map(move |slot| {
+        ones(self.live.slots.present() & table.local()).filter_map(move |slot| {
             let tag = table.at(slot)?;
-            Some((tag, tag.value(self.slots, slot)?))
+            Some((tag, tag.value(&self.live.slots, slot)?))
         })
     }
 
     /// The only view for export: what is present *and* on the allow-list of a kind of event.
     #[inline]
     pub fn remote(&self, kind: EventKind) -> Remote<'_> {
-        Remote::of(self.live.core.source, self.slots, kind)
+        Remote::of(self.live.core.source, &self.live.slots, kind)
     }
 
     /// The last events, oldest first; at most 8.
@@ -237,7 +235,7 @@ impl Record<'_> {
     }
 
     pub(crate) fn slots(&self) -> &Slots {
-        self.slots
+        &self.live.slots
     }
 }
 

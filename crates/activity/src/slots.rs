@@ -107,26 +107,39 @@ impl Slots {
         }
     }
 
-    /// Merges in the values of somebody who completed later, by each tag's rule, as far as `mask` goes.
-    pub(crate) fn merge_later(&mut self, later: &Slots, table: &TagTable, mask: u64) {
-        for slot in ones(later.present & mask) {
-            let Some(tag) = table.at(slot) else { continue };
+    /// Merges in the values of somebody who completed before or after, by each tag's rule, as far as `mask` goes.
+    pub(crate) fn merge(&mut self, others: &Slots, completed: Completed, table: &TagTable, mask: u64) {
+        for slot in ones(others.present & mask) {
+            let (Some(tag), Some(theirs)) = (table.at(slot), others.bits(slot)) else {
+                continue;
+            };
             let signed = tag.storage() == Storage::I64;
-            match (tag.merge(), self.bits(slot), later.bits(slot)) {
-                (Merge::First, Some(_), _) => {}
-                (Merge::Sum, Some(ours), Some(theirs)) => self.put(slot, ours.saturating_add(theirs)),
-                (Merge::Max, Some(ours), Some(theirs)) if signed => self.put(slot, larger_signed(ours, theirs)),
-                (Merge::Max, Some(ours), Some(theirs)) => self.put(slot, ours.max(theirs)),
-                (Merge::Min, Some(ours), Some(theirs)) if signed => self.put(slot, !larger_signed(!ours, !theirs)),
-                (Merge::Min, Some(ours), Some(theirs)) => self.put(slot, ours.min(theirs)),
-                (_, _, Some(theirs)) => match later.wide(slot) {
-                    Some(wide) if tag.storage().is_wide() => self.put_wide(slot, wide.clone()),
-                    _ => self.put(slot, theirs),
+            let merged = match (tag.merge(), self.bits(slot)) {
+                (Merge::First, Some(_)) if completed == Completed::Later => continue,
+                (Merge::Last | Merge::Keep, Some(_)) if completed == Completed::Earlier => continue,
+                (Merge::Sum, Some(ours)) => ours.saturating_add(theirs),
+                (Merge::Max, Some(ours)) if signed => larger_signed(ours, theirs),
+                (Merge::Max, Some(ours)) => ours.max(theirs),
+                (Merge::Min, Some(ours)) if signed => !larger_signed(!ours, !theirs),
+                (Merge::Min, Some(ours)) => ours.min(theirs),
+                (Merge::First | Merge::Last | Merge::Keep, Some(_)) | (_, None) => match others.wide(slot) {
+                    Some(wide) if tag.storage().is_wide() => {
+                        self.put_wide(slot, wide.clone());
+                        continue;
+                    }
+                    _ => theirs,
                 },
-                (_, _, None) => {}
-            }
+            };
+            self.put(slot, merged);
         }
     }
+}
+
+/// When those completed whose values are merged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Completed {
+    Earlier,
+    Later,
 }
 
 /// The numbers of the bits that are set, from low to high.

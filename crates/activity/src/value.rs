@@ -205,13 +205,17 @@ impl Token {
         }
         let mut bytes = [0; 64];
         let mut at = 0;
+        let mut accepted = true;
+        // Goes on to the end, which is faster than to stop early.
         while at < text.len() {
             let byte = text[at];
-            if !(byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_' || byte == b'-' || byte == more) {
-                return None;
-            }
+            accepted &=
+                byte.is_ascii_alphanumeric() | (byte == b'.') | (byte == b'_') | (byte == b'-') | (byte == more);
             bytes[at] = byte;
             at += 1;
+        }
+        if !accepted {
+            return None;
         }
         Some(Token {
             length: text.len() as u8,

@@ -92,10 +92,9 @@ impl<'a> Serializer for Quoted<'a> {
     type SerializeStructVariant = Impossible<(), NotAnEntry>;
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'a>, NotAnEntry> {
-        self.out.push('{');
         Ok(Members {
             out: self.out,
-            is_first: true,
+            before: '{',
         })
     }
 
@@ -196,7 +195,8 @@ impl<'a> Serializer for Quoted<'a> {
 /// The members of an object, as they come.
 struct Members<'a> {
     out: &'a mut String,
-    is_first: bool,
+    /// What the next one comes after: a brace, or a comma if it is not the first.
+    before: char,
 }
 
 impl SerializeStruct for Members<'_> {
@@ -205,14 +205,19 @@ impl SerializeStruct for Members<'_> {
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), NotAnEntry> {
         debug_assert!(is_plain(name), "{name}");
-        self.out.push_str(if self.is_first { QUOTE } else { ",\\\"" });
-        self.is_first = false;
+        // Pieces of known lengths are stored, others copied by a call.
+        self.out.push(self.before);
+        self.out.push_str(QUOTE);
+        self.before = ',';
         self.out.push_str(name);
         self.out.push_str("\\\":");
         value.serialize(Quoted { out: self.out })
     }
 
     fn end(self) -> Result<(), NotAnEntry> {
+        if self.before == '{' {
+            self.out.push('{');
+        }
         self.out.push('}');
         Ok(())
     }

@@ -1,0 +1,50 @@
+//! The driver against servers that follow a script: each file is a sentence about it. What needs a feature, or looks at the whole
+//! process, is a program of its own, beside this folder.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod a_cancel_does_not_use_up_a_sign_in;
+mod a_download_that_falls_behind_is_tried_beside;
+mod a_slow_reader_of_inline_chunks_holds_no_more_than_the_budget;
+mod a_statement_timeout_cancels_on_the_server;
+mod an_expired_session_is_opened_again;
+mod bound_rows_are_executed_as_they_are_read;
+mod bound_rows_are_executed_one_by_one;
+mod cancel_reaches_the_server_at_any_moment;
+mod certificates_are_trusted_as_told;
+mod debug_shows_no_secret_and_no_sql;
+mod downloads_follow_what_storage_serves;
+mod every_documented_type_has_its_arrow_type;
+mod every_option_is_set_and_read_as_its_table_says;
+mod execute_is_retried_only_when_it_cannot_have_run;
+mod expired_links_are_renewed_and_never_for_ever;
+mod failures_have_their_status;
+mod files_are_read_to_their_end;
+mod files_stay_in_the_directory_that_was_checked;
+mod hostile_input_is_at_most_an_error;
+mod inline_results_in_several_chunks_are_whole;
+mod json_results_are_asked_for_inline;
+mod lenient_servers_are_understood;
+mod links_come_in_any_form;
+mod listings_survive_catalogs_that_refuse;
+mod local_traces_can_be_refused_or_fail_only_when_asked_for;
+mod local_traces_hold_no_secrets;
+mod native_calls_inside_tokio_do_not_panic;
+mod no_row_is_lost_silently;
+mod parent_and_child_spans_are_right;
+mod partitions_come_until_there_are_no_more;
+mod progress_is_told_while_others_work;
+mod query_tags_and_session_settings_are_sent;
+mod readers_outlive_everything;
+mod reads_are_retried;
+mod select_one_round_trip;
+mod small_batches_are_joined;
+mod storage_sees_no_credentials;
+mod telemetry_tells_what_happened;
+mod the_correlation_id_is_preserved;
+mod the_options_page_is_up_to_date;
+mod the_types_page_is_up_to_date;
+mod tokens_are_obtained_once_and_renewed;
+mod trace_context_reaches_the_server;
+mod traces_are_of_their_database_alone;

@@ -12,7 +12,7 @@ use adbc_core::sync::{Database as _, Statement as _};
 use serde_json::json;
 
 use crate::support::oauth::{discovery, form, is_token};
-use crate::support::{Gate, Reply, Request, Server, inline, ok, query, refusal, statement};
+use crate::support::{Gate, Reply, Request, Server, inline, is_close, ok, query, refusal, running, statement};
 
 /// Does what the browser does at the end of a sign-in that `message` asks for.
 fn come_back(message: &str) {
@@ -62,7 +62,7 @@ fn the_renewal_that_a_cancelled_statement_waited_for_is_kept() {
                 .or_else(|| {
                     is_slow(request).then(|| {
                         slow.store(true, Ordering::SeqCst);
-                        ok(json!({"statement_id": "statement-1", "status": {"state": "RUNNING"}}))
+                        running()
                     })
                 })
                 .or_else(|| request.is_execute().then(|| ok(inline(3))))
@@ -82,11 +82,7 @@ fn the_renewal_that_a_cancelled_statement_waited_for_is_kept() {
     let mut running = statement(&mut connection, "SELECT 'SLOW'");
     let cancel = running.get_cancel_handle();
     // The close of the query's statement needs a token as well; it is out of the way.
-    server.wait_until("the close", |asked| {
-        asked
-            .iter()
-            .any(|request| request.is("DELETE", "/api/2.0/sql/statements/statement-1"))
-    });
+    server.wait_until("the close", |asked| asked.iter().any(is_close));
     let worker = thread::spawn(move || running.execute().map(drop));
     // The first poll's, whose answer is held back.
     server.wait_until("the renewal for a poll", |asked| {

@@ -3,17 +3,12 @@
 use adbc_core::error::Status;
 use adbc_core::options::OptionValue;
 use adbc_core::sync::{Optionable as _, Statement as _};
-use serde_json::json;
 
-use crate::support::{Server, ok, statement};
+use crate::support::{Server, endless, is_cancel, statement};
 
 #[test]
 fn the_caller_gets_timeout_and_the_server_a_cancel() {
-    let running = json!({"statement_id": "statement-1", "status": {"state": "RUNNING"}});
-    let server = Server::start(move |request, _| {
-        let polled = request.is("GET", "/api/2.0/sql/statements/statement-1");
-        (request.is_execute() || polled).then(|| ok(running.clone()))
-    });
+    let server = Server::start(endless);
     let mut connection = server.connect();
     let mut statement = statement(&mut connection, "SELECT slow()");
     statement
@@ -22,7 +17,5 @@ fn the_caller_gets_timeout_and_the_server_a_cancel() {
     let error = statement.execute().map(drop).unwrap_err();
     assert_eq!(error.status, Status::Timeout);
     assert!(error.message.contains("0.2 s"), "{error}");
-    server.wait_until("cancel", |asked| {
-        asked.iter().any(|request| request.path.ends_with("/cancel"))
-    });
+    server.wait_until("cancel", |asked| asked.iter().any(is_cancel));
 }

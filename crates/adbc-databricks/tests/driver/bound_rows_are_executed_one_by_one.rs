@@ -7,7 +7,7 @@ use adbc_core::sync::{Optionable as _, Statement as _};
 use arrow_array::{ArrayRef, Int32Array, RecordBatch, RecordBatchIterator, StringArray};
 use serde_json::{Value, json};
 
-use crate::support::{Request, Server, inline, numbers, ok, statement};
+use crate::support::{Request, Server, inline, is_close, numbers, ok, statement};
 
 fn rows() -> RecordBatch {
     let a: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), Some(2), None]));
@@ -109,10 +109,7 @@ fn changed_rows_add_up_from_the_status_or_the_result() {
     statement.bind(rows()).unwrap();
     assert_eq!(statement.execute_update().unwrap(), Some(5 + 3 + 3));
     drop((statement, connection));
-    assert_eq!(
-        server.count(|request| request.is("DELETE", "/api/2.0/sql/statements/statement-1")),
-        3
-    );
+    assert_eq!(server.count(is_close), 3);
     assert_eq!(server.count(|request| request.path.ends_with("/cancel")), 0);
 }
 

@@ -8,28 +8,20 @@ use adbc_core::sync::{Connection as _, Optionable as _, Statement as _};
 use serde_json::json;
 
 use crate::support::{
-    self, Gate, Reply, Request, Server, cloud, driver_error, inline, is_storage, last_number, ok, sqlstate, statement,
+    self, Reply, Request, Server, cloud, driver_error, endless, inline, is_cancel, is_close, is_download_of,
+    is_storage, ok, sqlstate, statement,
 };
 
-fn is_cancel(request: &Request) -> bool {
-    request.is("POST", "/api/2.0/sql/statements/statement-1/cancel")
-}
-
-fn is_close(request: &Request) -> bool {
-    request.is("DELETE", "/api/2.0/sql/statements/statement-1")
+fn wait_for_cancel_and_close(server: &Server) {
+    server.wait_until("cancel and close", |asked| {
+        asked.iter().any(is_cancel) && asked.iter().any(is_close)
+    });
 }
 
 #[test]
 fn during_the_submit_the_caller_is_answered_at_once_and_the_server_as_soon_as_it_gives_an_id() {
-    let gate = Gate::default();
-    let server = Server::start({
-        let gate = gate.clone();
-        move |request, _| {
-            request.is_execute().then(|| {
-                gate.pass();
-                ok(inline(3))
-            })
-        }
+    let (server, gate) = Server::gated(Request::is_execute, |request, _| {
+        request.is_execute().then(|| ok(inline(3)))
     });
     let mut connection = server.connect();
     let mut statement = statement(&mut connection, "SELECT 1");
@@ -49,18 +41,12 @@ fn during_the_submit_the_caller_is_answered_at_once_and_the_server_as_soon_as_it
     assert_eq!((error.status, sqlstate(&error).as_str()), (Status::Cancelled, "57014"));
     assert_eq!(server.count(is_cancel), 0);
     gate.open();
-    server.wait_until("cancel and close", |asked| {
-        asked.iter().any(is_cancel) && asked.iter().any(is_close)
-    });
+    wait_for_cancel_and_close(&server);
 }
 
 #[test]
 fn during_polling() {
-    let running = json!({"statement_id": "statement-1", "status": {"state": "RUNNING"}});
-    let server = Server::start(move |request, _| {
-        let polled = request.is("GET", "/api/2.0/sql/statements/statement-1");
-        (request.is_execute() || polled).then(|| ok(running.clone()))
-    });
+    let server = Server::start(endless);
     let mut connection = server.connect();
     let mut statement = statement(&mut connection, "SELECT 1");
     let cancel = statement.get_cancel_handle();
@@ -68,23 +54,12 @@ fn during_polling() {
     server.wait_until("a poll", |asked| asked.iter().any(|request| request.method == "GET"));
     cancel.try_cancel().unwrap();
     assert_eq!(worker.join().unwrap().unwrap_err().status, Status::Cancelled);
-    server.wait_until("cancel and close", |asked| {
-        asked.iter().any(is_cancel) && asked.iter().any(is_close)
-    });
+    wait_for_cancel_and_close(&server);
 }
 
 #[test]
 fn during_reading_a_blocked_reader_is_woken() {
-    let gate = Gate::default();
-    let server = Server::start({
-        let gate = gate.clone();
-        move |request, port| {
-            if is_storage(request) && last_number(&request.path) == 1 {
-                gate.pass();
-            }
-            cloud(request, port, 2, 5)
-        }
-    });
+    let (server, gate) = Server::gated(is_download_of(1), |request, port| cloud(request, port, 2, 5));
     let mut connection = server.connect();
     let mut statement = statement(&mut connection, "SELECT 1");
     let cancel = statement.get_cancel_handle();
@@ -101,23 +76,14 @@ fn during_reading_a_blocked_reader_is_woken() {
     let (next, ended) = worker.join().unwrap();
     assert_eq!(driver_error(&next.unwrap_err()).status(), Status::Cancelled);
     assert!(ended, "a failed reader has an end");
-    server.wait_until("cancel and close", |asked| {
-        asked.iter().any(is_cancel) && asked.iter().any(is_close)
-    });
+    wait_for_cancel_and_close(&server);
     gate.open();
 }
 
 #[test]
 fn calls_of_a_connection_that_overlap_are_all_cancelled() {
-    let gate = Gate::default();
-    let server = Server::start({
-        let gate = gate.clone();
-        move |request, _| {
-            request.is_execute().then(|| {
-                gate.pass();
-                ok(inline(3))
-            })
-        }
+    let (server, gate) = Server::gated(Request::is_execute, |request, _| {
+        request.is_execute().then(|| ok(inline(3)))
     });
     let connection = server.connect();
     let cancel = connection.get_cancel_handle();

@@ -9,7 +9,7 @@ use adbc_databricks::{Readings, Statement};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator};
 use serde_json::json;
 
-use crate::support::{self, Gate, PATIENCE, Reply, Server, cloud, inline, is_storage, last_number, ok, statement};
+use crate::support::{self, PATIENCE, Reply, Request, Server, cloud, inline, is_download_of, ok, statement};
 
 const PROGRESS: &str = "adbc.statement.exec.progress";
 const MAX: &str = "adbc.statement.exec.max_progress";
@@ -32,15 +32,8 @@ fn wait_for(readings: &Readings, expected: (f64, f64)) {
 
 #[test]
 fn nothing_is_known_while_the_server_works_and_all_when_a_small_result_is_here() {
-    let gate = Gate::default();
-    let server = Server::start({
-        let gate = gate.clone();
-        move |request, _| {
-            request.is_execute().then(|| {
-                gate.pass();
-                ok(inline(7))
-            })
-        }
+    let (server, gate) = Server::gated(Request::is_execute, |request, _| {
+        request.is_execute().then(|| ok(inline(7)))
     });
     let mut connection = server.connect();
     let mut statement = statement(&mut connection, "SELECT x FROM numbers");
@@ -65,16 +58,7 @@ fn nothing_is_known_while_the_server_works_and_all_when_a_small_result_is_here()
 
 #[test]
 fn of_a_large_result_what_has_arrived_of_what_the_manifest_promises() {
-    let gate = Gate::default();
-    let server = Server::start({
-        let gate = gate.clone();
-        move |request, port| {
-            if is_storage(request) && last_number(&request.path) == 2 {
-                gate.pass();
-            }
-            cloud(request, port, 4, 10)
-        }
-    });
+    let (server, gate) = Server::gated(is_download_of(2), |request, port| cloud(request, port, 4, 10));
     let mut connection = server.connect();
     let mut statement = statement(&mut connection, "SELECT x FROM numbers");
     let reader = statement.execute().unwrap();
@@ -92,18 +76,11 @@ fn of_a_large_result_what_has_arrived_of_what_the_manifest_promises() {
 
 #[test]
 fn each_execution_begins_anew_whatever_becomes_of_the_one_before() {
-    let gate = Gate::default();
-    let server = Server::start({
-        let gate = gate.clone();
-        move |request, port| {
-            if is_storage(request) && last_number(&request.path) == 1 {
-                gate.pass();
-            }
-            match request.json()["statement"].as_str() {
-                Some("SELECT few") => Some(ok(inline(3))),
-                Some("SELECT broken") => Some(support::refusal(400, "BAD_REQUEST")),
-                _ => cloud(request, port, 2, 10),
-            }
+    let (server, gate) = Server::gated(is_download_of(1), |request, port| {
+        match request.json()["statement"].as_str() {
+            Some("SELECT few") => Some(ok(inline(3))),
+            Some("SELECT broken") => Some(support::refusal(400, "BAD_REQUEST")),
+            _ => cloud(request, port, 2, 10),
         }
     });
     let mut connection = server.connect();

@@ -2,7 +2,7 @@
 
 use adbc_core::sync::{Connection as _, Database as _, Statement as _};
 
-use crate::support::{self, Request, Server, cloud, inline, numbers, ok};
+use crate::support::{self, Request, Server, cloud, inline, is_cancel, is_close, numbers, ok};
 
 fn session_close(request: &Request) -> bool {
     request.is("DELETE", "/api/2.0/sql/sessions/session-1")
@@ -37,8 +37,8 @@ fn dropped_before_its_end_it_cancels_and_closes_on_the_server() {
     drop(connection);
     let asked = server.requests();
     let position = |matches: &dyn Fn(&Request) -> bool| asked.iter().position(matches);
-    let cancel = position(&|request| request.path.ends_with("/cancel")).expect("a cancel");
-    let close = position(&|request| request.is("DELETE", "/api/2.0/sql/statements/statement-1")).expect("a close");
+    let cancel = position(&is_cancel).expect("a cancel");
+    let close = position(&is_close).expect("a close");
     assert!(cancel < close && close < position(&session_close).expect("the session's close"));
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use adbc_core::error::Status;
 use serde_json::json;
 
-use crate::support::{Reply, Server, cloud, inline, is_chunk, ok, query, refusal};
+use crate::support::{Reply, Server, cloud, inline, is_cancel, is_chunk, ok, query, refusal, running};
 
 const STATUS: &str = "/api/2.0/sql/statements/statement-1";
 
@@ -24,7 +24,7 @@ fn polling_survives_a_bad_minute() {
                 0 => Reply::Reset,
                 1 => refusal(500, "INTERNAL_ERROR"),
                 2 => refusal(429, "REQUEST_LIMIT_EXCEEDED"),
-                3 => ok(json!({"statement_id": "statement-1", "status": {"state": "RUNNING"}})),
+                3 => running(),
                 _ => ok(inline(2)),
             })
     });
@@ -47,9 +47,7 @@ fn a_chunk_request_that_breaks_is_made_again() {
 fn a_server_that_never_recovers_ends_in_its_last_error_and_the_statement_is_given_up() {
     let server = Server::start(|request, _| {
         if request.is_execute() {
-            return Some(ok(
-                json!({"statement_id": "statement-1", "status": {"state": "RUNNING"}}),
-            ));
+            return Some(running());
         }
         request.is("GET", STATUS).then(|| refusal(502, "BAD_GATEWAY"))
     });
@@ -58,5 +56,5 @@ fn a_server_that_never_recovers_ends_in_its_last_error_and_the_statement_is_give
     assert_eq!(error.status, Status::IO);
     assert_eq!(server.count(|request| request.is("GET", STATUS)), 4);
     drop(connection);
-    assert_eq!(server.count(|request| request.path.ends_with("/cancel")), 1);
+    assert_eq!(server.count(is_cancel), 1);
 }

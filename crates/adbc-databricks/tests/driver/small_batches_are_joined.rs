@@ -7,8 +7,8 @@ use adbc_core::sync::Statement as _;
 use serde_json::json;
 
 use crate::support::{
-    Gate, Reply, Server, base64, cloud, is_storage, last_number, lz4, manifest, numbers, ok, statement, stream,
-    succeeded,
+    Reply, Server, base64, cloud, is_download_of, is_storage, last_number, lz4, manifest, numbers, ok, statement,
+    stream, succeeded,
 };
 
 /// A result in one attachment, with batches of these ranges.
@@ -49,15 +49,9 @@ fn batches_are_joined_up_to_the_rows_that_are_asked_for() {
 
 #[test]
 fn rows_that_are_here_do_not_wait_for_a_chunk_that_is_not() {
-    let gate = Gate::default();
-    let held = gate.clone();
-    let server = Server::start(move |request, port| {
+    let (server, gate) = Server::gated(is_download_of(1), |request, port| {
         if is_storage(request) {
-            let index = last_number(&request.path) as i64;
-            if index == 1 {
-                held.pass();
-            }
-            let from = 6 * index;
+            let from = 6 * last_number(&request.path) as i64;
             return Some(Reply::Bytes(lz4(&stream(&[from..from + 2, from + 2..from + 6]))));
         }
         cloud(request, port, 4, 6)

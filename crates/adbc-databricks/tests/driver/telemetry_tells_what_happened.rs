@@ -8,8 +8,8 @@ use adbc_core::sync::{Connection as _, Database as _, Statement as _};
 use serde_json::{Value, json};
 
 use crate::support::{
-    self, Gate, Reply, Request, Server, TOKEN, cloud, inline, is_storage, last_number, link, links, manifest, numbers,
-    ok, query, refusal, statement, succeeded, telemetry, telemetry_of,
+    self, Reply, Request, Server, TOKEN, cloud, inline, is_cancel, is_storage, last_number, link, links, manifest,
+    numbers, ok, query, refusal, running, statement, succeeded, telemetry, telemetry_of,
 };
 
 const FORCED: [(&str, &str); 1] = [("forceEnableTelemetry", "true")];
@@ -34,7 +34,7 @@ fn a_polled_result_behind_links_has_its_polls_chunks_and_latencies() {
         }
         if request.is("GET", "/api/2.0/sql/statements/statement-1") {
             return Some(match polls.fetch_add(1, Ordering::SeqCst) {
-                0 => ok(json!({"statement_id": "statement-1", "status": {"state": "RUNNING"}})),
+                0 => running(),
                 1 => refusal(503, "TEMPORARILY_UNAVAILABLE"),
                 _ => ok(succeeded(manifest(&[5; 4]), links(vec![link(port, 0, 5, 4, "")]))),
             });
@@ -360,15 +360,8 @@ fn an_opening_says_what_form_of_results_is_asked_for() {
 
 #[test]
 fn a_statement_cancelled_before_its_submit_was_answered_leaves_its_record_though_the_connection_closes() {
-    let gate = Gate::default();
-    let server = Server::start({
-        let gate = gate.clone();
-        move |request, _| {
-            request.is_execute().then(|| {
-                gate.pass();
-                ok(inline(3))
-            })
-        }
+    let (server, gate) = Server::gated(Request::is_execute, |request, _| {
+        request.is_execute().then(|| ok(inline(3)))
     });
     let mut connection = server.connect_with(&[FORCED[0], ("databricks.close_timeout_ms", "400")]);
     let mut statement = statement(&mut connection, "SELECT 1");
@@ -383,9 +376,5 @@ fn a_statement_cancelled_before_its_submit_was_answered_leaves_its_record_though
     assert_eq!(log["error_info"]["error_name"], "cancelled", "{log}");
     assert!(log["sql_statement_id"].is_null(), "{log}");
     gate.open();
-    server.wait_until("cancel", |asked| {
-        asked
-            .iter()
-            .any(|request| request.is("POST", "/api/2.0/sql/statements/statement-1/cancel"))
-    });
+    server.wait_until("cancel", |asked| asked.iter().any(is_cancel));
 }

@@ -3,9 +3,11 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each test is a crate of its own and uses its own part"
+    unused_imports,
+    reason = "each program of tests uses its own part"
 )]
 
+pub mod gate;
 pub mod oauth;
 
 use std::collections::HashMap;
@@ -24,6 +26,8 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use base64::Engine as _;
 use serde_json::{Value, json};
+
+pub use gate::{Gate, endless, is_cancel, is_close, is_download_of, running};
 
 /// The token of every test. It must not appear where it does not belong.
 pub const TOKEN: &str = "dapi-canary-token";
@@ -264,23 +268,6 @@ pub fn trace_lines(folder: &std::path::Path) -> Vec<Value> {
         lines.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
     }
     lines
-}
-
-/// A gate that a script can wait at until the test opens it.
-#[derive(Clone, Default)]
-pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
-
-impl Gate {
-    pub fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_all();
-    }
-
-    pub fn pass(&self) {
-        let open = self.0.0.lock().unwrap();
-        let (_open, late) = self.0.1.wait_timeout_while(open, PATIENCE, |open| !*open).unwrap();
-        assert!(!late.timed_out(), "the gate never opened");
-    }
 }
 
 pub fn statement(connection: &mut Connection, sql: &str) -> Statement {

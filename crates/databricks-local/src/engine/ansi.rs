@@ -3,37 +3,32 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Datum, new_null_array};
-use arrow::compute::concat;
-use arrow::compute::kernels::numeric;
-use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
-use arrow::error::ArrowError;
+use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, TableReference};
+use datafusion::common::{Column, DFSchema};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::functions::core::get_field;
 use datafusion::functions_nested::concat::array_concat_udf;
 use datafusion::functions_nested::extract::array_element_udf;
 use datafusion::functions_nested::map_extract::map_extract_udf;
 use datafusion::functions_nested::reverse::array_reverse_udf;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, GetFieldAccess, LogicalPlan, LogicalPlanBuilder, Operator,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Union, Values, Volatility, cast, lit,
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF, Union, Values, cast, lit,
 };
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::error::{Class, SqlError};
-use super::function::element::{self, Asked};
 use super::types::{DatabricksTypes, type_text, wire_type};
+use arithmetic::{Arithmetic, Checked, WholeDivide, tried};
 use divide::{Divide, Division, divide};
 
+mod arithmetic;
 mod divide;
+mod planner;
+
+pub(crate) use planner::DatabricksExprs;
 
 /// The functions that a query can name.
 pub(crate) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -325,281 +320,4 @@ fn exact_literal(expr: Expr) -> Expr {
     };
     let digits = value.unsigned_abs().checked_ilog10().map_or(1, |log| log as u8 + 1);
     Expr::Literal(ScalarValue::Decimal128(Some(i128::from(value)), digits, 0), None)
-}
-
-/// Plans `/`, which the planner would judge by operand types of its own, and subscripts, which it counts from 1.
-#[derive(Debug)]
-pub(crate) struct DatabricksExprs {
-    pub(crate) ansi: bool,
-}
-
-impl ExprPlanner for DatabricksExprs {
-    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        if expr.op != BinaryOperator::Divide
-            || !is_number(&expr.left.get_type(schema)?)
-            || !is_number(&expr.right.get_type(schema)?)
-        {
-            return Ok(PlannerResult::Original(expr));
-        }
-        let division = if self.ansi {
-            Division::Divide
-        } else {
-            Division::TryDivide
-        };
-        Ok(PlannerResult::Planned(call(divide(division), expr.left, expr.right)))
-    }
-
-    /// `column.field`, the field in any case.
-    fn plan_compound_identifier(
-        &self,
-        field: &Field,
-        qualifier: Option<&TableReference>,
-        nested_names: &[String],
-    ) -> Result<PlannerResult<Vec<Expr>>> {
-        let mut expr = Expr::Column(Column::from((qualifier, field)));
-        let mut data_type = field.data_type().clone();
-        for name in nested_names {
-            let name = field_of(&data_type, name);
-            if let DataType::Struct(fields) = &data_type
-                && let Some(inner) = fields.iter().find(|field| *field.name() == name)
-            {
-                data_type = inner.data_type().clone();
-            }
-            expr = call(get_field(), expr, lit(name));
-        }
-        Ok(PlannerResult::Planned(expr))
-    }
-
-    fn plan_field_access(
-        &self,
-        expr: RawFieldAccessExpr,
-        schema: &DFSchema,
-    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
-        let is_list = matches!(
-            expr.expr.get_type(schema)?,
-            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..)
-        );
-        match expr.field_access {
-            GetFieldAccess::ListIndex { key } if is_list => {
-                let asked = if self.ansi { Asked::Subscript } else { Asked::Get };
-                Ok(PlannerResult::Planned(call(element::function(asked), expr.expr, *key)))
-            }
-            GetFieldAccess::NamedStructField {
-                name: ScalarValue::Utf8(Some(name)),
-            } => {
-                let expr = expr.expr;
-                let name = field_of(&expr.get_type(schema)?, &name);
-                Ok(PlannerResult::Planned(call(get_field(), expr, lit(name))))
-            }
-            field_access => Ok(PlannerResult::Original(RawFieldAccessExpr {
-                field_access,
-                expr: expr.expr,
-            })),
-        }
-    }
-}
-
-/// The field's own spelling, which may differ in case from the one that is asked for.
-fn field_of(data_type: &DataType, name: &str) -> String {
-    let DataType::Struct(fields) = data_type else {
-        return name.to_owned();
-    };
-    let exact = fields.iter().find(|field| field.name() == name);
-    let any = || {
-        fields
-            .iter()
-            .find(|field| field.name().to_lowercase() == name.to_lowercase())
-    };
-    exact.or_else(any).map_or(name, |field| field.name()).to_owned()
-}
-
-fn is_number(data_type: &DataType) -> bool {
-    data_type.is_numeric() || matches!(data_type, DataType::Null | DataType::Utf8 | DataType::Utf8View)
-}
-
-/// `DIV`: the whole part of a quotient.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct WholeDivide {
-    signature: Signature,
-}
-
-impl WholeDivide {
-    fn new() -> Self {
-        Self {
-            signature: Signature::exact(vec![DataType::Int64, DataType::Int64], Volatility::Immutable),
-        }
-    }
-}
-
-impl ScalarUDFImpl for WholeDivide {
-    fn name(&self) -> &str {
-        "div"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Int64)
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [left, right] = arguments.args.as_slice() else {
-            return Err(wrong_number("div", arguments.args.len()).into());
-        };
-        datafusion::physical_expr_common::datum::apply(left, right, numeric::div)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Arithmetic {
-    Add,
-    Multiply,
-    Subtract,
-}
-
-impl Arithmetic {
-    const fn of(operator: Operator) -> Option<Self> {
-        match operator {
-            Operator::Plus => Some(Self::Add),
-            Operator::Minus => Some(Self::Subtract),
-            Operator::Multiply => Some(Self::Multiply),
-            _ => None,
-        }
-    }
-}
-
-/// `try_add` and the like: NULL where there is no answer.
-fn tried(arithmetic: Arithmetic) -> Arc<ScalarUDF> {
-    Arc::new(ScalarUDF::new_from_impl(Checked {
-        arithmetic,
-        tried: true,
-        signature: Signature::user_defined(Volatility::Immutable),
-    }))
-}
-
-/// Arithmetic that fails where the planner's own would wrap around.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Checked {
-    arithmetic: Arithmetic,
-    /// Whether what has no answer is NULL.
-    tried: bool,
-    signature: Signature,
-}
-
-impl Checked {
-    fn new(arithmetic: Arithmetic) -> Self {
-        Self {
-            arithmetic,
-            tried: false,
-            signature: Signature::user_defined(Volatility::Immutable),
-        }
-    }
-}
-
-impl ScalarUDFImpl for Checked {
-    fn name(&self) -> &str {
-        match (self.arithmetic, self.tried) {
-            (Arithmetic::Add, false) => "checked_add",
-            (Arithmetic::Multiply, false) => "checked_multiply",
-            (Arithmetic::Subtract, false) => "checked_subtract",
-            (Arithmetic::Add, true) => "try_add",
-            (Arithmetic::Multiply, true) => "try_multiply",
-            (Arithmetic::Subtract, true) => "try_subtract",
-        }
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    /// The wider of the two types; unsigned types, which only the engine's own functions make, are BIGINT.
-    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        let [left, right] = arguments else {
-            return Err(wrong_number(self.name(), arguments.len()).into());
-        };
-        let wide = match (left, right) {
-            (DataType::Int8, DataType::Int8) => DataType::Int8,
-            (DataType::Int8 | DataType::Int16, DataType::Int8 | DataType::Int16) => DataType::Int16,
-            (
-                DataType::Int8 | DataType::Int16 | DataType::Int32,
-                DataType::Int8 | DataType::Int16 | DataType::Int32,
-            ) => DataType::Int32,
-            (left, right) if left.is_integer() && right.is_integer() => DataType::Int64,
-            // Only `try_` functions come here with other types. NULL has that of the other.
-            (DataType::Null, DataType::Null) => DataType::Int32,
-            (DataType::Null, one) | (one, DataType::Null) if one.is_integer() => match one {
-                DataType::Int8 | DataType::Int16 | DataType::Int32 => one.clone(),
-                _ => DataType::Int64,
-            },
-            (DataType::Null, one) | (one, DataType::Null) if one.is_numeric() => DataType::Float64,
-            (left, right) if left.is_numeric() && right.is_numeric() => DataType::Float64,
-            _ => {
-                return Err(SqlError::new(
-                    Class::DATATYPE_MISMATCH,
-                    format!("The function `{}` takes numbers.", self.name()),
-                )
-                .into());
-            }
-        };
-        Ok(vec![wide.clone(), wide])
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        Ok(self.coerce_types(arguments)?.swap_remove(0))
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [left, right] = arguments.args.as_slice() else {
-            return Err(wrong_number(self.name(), arguments.args.len()).into());
-        };
-        let kernel = match self.arithmetic {
-            Arithmetic::Add => numeric::add,
-            Arithmetic::Multiply => numeric::mul,
-            Arithmetic::Subtract => numeric::sub,
-        };
-        if self.tried {
-            return self.row_by_row(&arguments, kernel);
-        }
-        datafusion::physical_expr_common::datum::apply(left, right, kernel)
-    }
-}
-
-type Kernel = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ArrowError>;
-
-impl Checked {
-    /// All rows at once, and where that fails one by one, because one row's overflow is no other's.
-    fn row_by_row(&self, arguments: &ScalarFunctionArgs, kernel: Kernel) -> Result<ColumnarValue> {
-        let scalar = arguments
-            .args
-            .iter()
-            .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let columns = ColumnarValue::values_to_arrays(&arguments.args)?;
-        let [left, right] = columns.as_slice() else {
-            return Err(wrong_number(self.name(), columns.len()).into());
-        };
-        let answer = match kernel(left, right) {
-            Ok(answer) => answer,
-            Err(_) => {
-                let null = new_null_array(arguments.return_type(), 1);
-                let row = |row| kernel(&left.slice(row, 1), &right.slice(row, 1)).unwrap_or_else(|_| Arc::clone(&null));
-                let rows: Vec<ArrayRef> = (0..left.len()).map(row).collect();
-                let rows: Vec<&dyn Array> = rows.iter().map(AsRef::as_ref).collect();
-                concat(&rows)?
-            }
-        };
-        Ok(if scalar {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&answer, 0)?)
-        } else {
-            ColumnarValue::Array(answer)
-        })
-    }
-}
-
-fn wrong_number(function: &str, count: usize) -> SqlError {
-    SqlError::new(
-        Class::DATATYPE_MISMATCH,
-        format!("The function `{function}` takes 2 arguments, not {count}."),
-    )
 }

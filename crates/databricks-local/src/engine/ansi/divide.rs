@@ -9,7 +9,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
 
-use super::wrong_number;
+use super::arithmetic::wrong_number;
 use crate::engine::error::{Class, SqlError};
 
 /// Which of the two divisions.

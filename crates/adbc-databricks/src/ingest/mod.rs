@@ -7,6 +7,7 @@
 mod columns;
 mod literals;
 mod stage;
+mod target;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use databricks_wire::Sensitive;
 
 use crate::cancel::CancelHandle;
 use crate::error::{Error, ErrorKind, Result};
-use crate::metadata::{self, Asker, quoted};
+use crate::metadata::Asker;
 use crate::observe::Purpose;
 use crate::options::{self, Settings};
 use crate::progress::Progress;
@@ -27,6 +28,7 @@ use crate::sea::statement::{Begun, clear_away, perform};
 use columns::Columns;
 use literals::{Literals, Values, quote};
 use stage::Stage;
+use target::Target;
 
 /// Up to this many bytes of Arrow data one `INSERT` is sooner there than a file and a statement that loads it.
 const SMALL_BYTES: usize = 64 << 10;
@@ -60,19 +62,15 @@ pub(crate) struct Ingest<'a> {
     cancel: &'a CancelHandle,
     /// Counts the rows that were sent.
     progress: &'a Progress,
-    /// The table's name, quoted.
-    table: String,
-    /// A name beside the table's that nobody else uses, quoted.
-    beside: String,
+    target: Target,
     mode: Mode,
-    temporary: bool,
 }
 
 impl<'a> Ingest<'a> {
     /// Reads the options.
     ///
     /// # Errors
-    /// `InvalidState` for a temporary table with a catalog or a schema.
+    /// As [`Target::new`].
     pub(crate) fn new(
         session: &'a Arc<OpenSession>,
         settings: &'a Settings,
@@ -80,47 +78,23 @@ impl<'a> Ingest<'a> {
         progress: &'a Progress,
         table: &str,
     ) -> Result<Self> {
-        let part = |key| settings.text(key).filter(|name| !name.is_empty());
-        let (catalog, schema) = (part(options::INGEST_CATALOG), part(options::INGEST_SCHEMA));
-        let temporary = settings.flag(options::INGEST_TEMPORARY).unwrap_or_default();
-        if temporary && (catalog.is_some() || schema.is_some()) {
-            return Err(Error::invalid_state(format!(
-                "a temporary table has no catalog and no schema: set '{}' or '{}' and '{}', not both",
-                options::INGEST_TEMPORARY,
-                options::INGEST_CATALOG,
-                options::INGEST_SCHEMA
-            )));
-        }
-        let schema = match (&catalog, schema) {
-            // `catalog.table` would be taken as `schema.table`.
-            (Some(_), None) => {
-                let asker = Asker {
-                    session,
-                    settings,
-                    cancel,
-                };
-                Some(metadata::current_namespace(&asker)?.1)
-            }
-            (_, schema) => schema,
-        };
-        let named = |table: &str| {
-            let parts = [catalog.as_deref(), schema.as_deref(), Some(table)];
-            parts.into_iter().flatten().map(quoted).collect::<Vec<_>>().join(".")
+        let asker = Asker {
+            session,
+            settings,
+            cancel,
         };
         Ok(Self {
             session,
             settings,
             cancel,
             progress,
-            table: named(table),
-            beside: named(&format!("{table}__adbc_ingest_{}", uuid::Uuid::new_v4().simple())),
+            target: Target::new(&asker, table)?,
             mode: match settings.text(options::INGEST_MODE).as_deref() {
                 Some("adbc.ingest.mode.append") => Mode::Append,
                 Some("adbc.ingest.mode.replace") => Mode::Replace,
                 Some("adbc.ingest.mode.create_append") => Mode::CreateAppend,
                 _ => Mode::Create,
             },
-            temporary,
         })
     }
 
@@ -181,12 +155,12 @@ impl<'a> Ingest<'a> {
     }
 
     fn create(&self, verb: &str, columns: &Columns) -> String {
-        format!("{verb} {} {} {}", self.kind(), self.table, columns.definitions())
-    }
-
-    /// What stands before the table's name in statements that create it.
-    fn kind(&self) -> &'static str {
-        if self.temporary { "TEMPORARY TABLE" } else { "TABLE" }
+        format!(
+            "{verb} {} {} {}",
+            self.target.kind(),
+            self.target.table,
+            columns.definitions()
+        )
     }
 
     /// Makes sure that there is a table which can take the data.
@@ -214,14 +188,12 @@ impl<'a> Ingest<'a> {
     }
 
     fn check(&self, columns: &Columns) -> Result<()> {
-        let sql = format!("SELECT * FROM {}", self.table);
         let asker = Asker {
             session: self.session,
             settings: self.settings,
             cancel: self.cancel,
         };
-        let there = metadata::describe(&asker, &sql, Vec::new(), Purpose::INTERNAL)?;
-        columns.check_against(&there)
+        columns.check_against(&self.target.columns(&asker)?)
     }
 
     /// All rows with one statement, after they were staged in a volume.
@@ -277,14 +249,14 @@ impl<'a> Ingest<'a> {
     fn load(&self, columns: &Columns, directory: &str) -> String {
         let mut path = String::new();
         quote(directory, &mut path);
-        let (table, names, casts) = (&self.table, columns.names(), columns.casts());
-        let kind = self.kind();
+        let (table, names, casts) = (&self.target.table, columns.names(), columns.casts());
+        let kind = self.target.kind();
         match self.mode {
             Mode::Replace => format!(
                 "CREATE OR REPLACE {kind} {table} AS SELECT {casts} FROM read_files({path}, format => 'parquet')"
             ),
             // What is known of loaded files belongs to a table that lasts.
-            _ if self.temporary => {
+            _ if self.target.temporary => {
                 format!("INSERT INTO {table} ({names}) SELECT {casts} FROM read_files({path}, format => 'parquet')")
             }
             _ => format!("COPY INTO {table} FROM (SELECT {casts} FROM {path}) FILEFORMAT = PARQUET"),
@@ -295,13 +267,17 @@ impl<'a> Ingest<'a> {
     fn by_insert(&self, columns: &Columns, mut rows: Rows) -> Result<u64> {
         let replacing = self.mode == Mode::Replace;
         let table = if replacing {
-            let (kind, columns) = (self.kind(), columns.definitions());
-            self.tell(format!("CREATE {kind} {} {columns}", self.beside))?;
+            let (kind, columns) = (self.target.kind(), columns.definitions());
+            self.tell(format!("CREATE {kind} {} {columns}", self.target.beside))?;
             Table::Own
         } else {
             self.prepare(columns)?
         };
-        let into = if replacing { &self.beside } else { &self.table };
+        let into = if replacing {
+            &self.target.beside
+        } else {
+            &self.target.table
+        };
         let mut done = 0_u64;
         let mut literals = Literals::new(self.size(options::INGEST_INSERT_BYTES));
         let mut insert = |values: &Values| {
@@ -327,12 +303,12 @@ impl<'a> Ingest<'a> {
             let swapped = outcome.and_then(|()| {
                 self.tell(format!(
                     "CREATE OR REPLACE {} {} AS SELECT * FROM {}",
-                    self.kind(),
-                    self.table,
-                    self.beside
+                    self.target.kind(),
+                    self.target.table,
+                    self.target.beside
                 ))
             });
-            let dropped = self.clear(format!("DROP TABLE IF EXISTS {}", self.beside));
+            let dropped = self.clear(format!("DROP TABLE IF EXISTS {}", self.target.beside));
             return match (swapped, dropped) {
                 (Ok(()), _) => self.restrict(columns).map(|()| done),
                 (Err(error), Ok(())) => Err(stands(error, "the table stands as it was")),
@@ -340,7 +316,7 @@ impl<'a> Ingest<'a> {
                     error,
                     &format!(
                         "the table stands as it was; {} may still be there and can be dropped",
-                        self.beside
+                        self.target.beside
                     ),
                 )),
             };
@@ -382,19 +358,22 @@ impl<'a> Ingest<'a> {
 
     /// A table made from a query has no constraints: they are added. A temporary table takes no change of that kind.
     fn restrict(&self, columns: &Columns) -> Result<()> {
-        if self.temporary {
+        if self.target.temporary {
             return Ok(());
         }
         columns.not_null().try_for_each(|column| {
-            self.tell(format!("ALTER TABLE {} ALTER COLUMN {column} SET NOT NULL", self.table))
-                .map_err(|error| stands(error, "the table holds the new rows, not all columns are NOT NULL"))
+            self.tell(format!(
+                "ALTER TABLE {} ALTER COLUMN {column} SET NOT NULL",
+                self.target.table
+            ))
+            .map_err(|error| stands(error, "the table holds the new rows, not all columns are NOT NULL"))
         })
     }
 
     /// Takes a failed ingest back as far as it can be, and says what stands.
     fn undone(&self, error: Error, table: Table, done: u64) -> Error {
         match (table, self.mode, done) {
-            (Table::Own, ..) => match self.clear(format!("DROP TABLE IF EXISTS {}", self.table)) {
+            (Table::Own, ..) => match self.clear(format!("DROP TABLE IF EXISTS {}", self.target.table)) {
                 Ok(()) => stands(error, "the table that was created for the rows was dropped"),
                 Err(_) => stands(
                     error,

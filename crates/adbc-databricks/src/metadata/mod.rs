@@ -16,6 +16,7 @@ use crate::types::{self, SqlType};
 pub(crate) use ask::Asker;
 pub(crate) use ask::quoted;
 pub(crate) use listing::TABLE_TYPES;
+use pattern::Pattern;
 
 /// The columns that a query would return.
 ///
@@ -73,6 +74,30 @@ pub(crate) fn table_schema(
     let name: Vec<String> = catalog.into_iter().chain(schema).chain([quoted(table)]).collect();
     let sql = format!("SELECT * FROM {}", name.join("."));
     describe(asker, &sql, Vec::new(), Purpose::COLUMNS)
+}
+
+/// Whether a name of one part that means something means a lasting table or view, and none of the session's own.
+///
+/// `SHOW TABLES` lists both. Of a name that it does not list, the thing is the session's: nothing else is out of the schema.
+///
+/// # Errors
+/// The server's.
+pub(crate) fn is_lasting(asker: &Asker<'_>, name: &str) -> Result<bool> {
+    let like = Pattern::new(Some(name)).hive();
+    let like = like.map(|pattern| format!(" LIKE {pattern}")).unwrap_or_default();
+    let answer = asker.ask(format!("SHOW TABLES{like}"), Vec::new(), Purpose::INTERNAL)?;
+    let [table, temporary] = [answer.need(&["tablename"])?, answer.need(&["istemporary"])?];
+    let (mut lasting, name) = (false, name.to_lowercase());
+    for row in answer.rows {
+        let cell = |place: usize| row.get(place).and_then(Option::as_deref).unwrap_or_default();
+        if cell(table).to_lowercase() == name {
+            if cell(temporary).eq_ignore_ascii_case("true") {
+                return Ok(false);
+            }
+            lasting = true;
+        }
+    }
+    Ok(lasting)
 }
 
 /// The catalog and schema that names start in.

@@ -127,6 +127,11 @@ impl Session {
         }
     }
 
+    /// Whether the session may have temporary tables or views: not before a statement has left something behind in it.
+    pub(crate) fn may_have_temporaries(&self) -> bool {
+        self.changes.load(Ordering::Relaxed) > 0
+    }
+
     /// Opens the session again with the settings and names that the driver was told, unless somebody did since `lost` was the id.
     ///
     /// # Errors

@@ -4,7 +4,8 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::scalar::ScalarStructBuilder;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     AggregateUDF, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -22,18 +23,38 @@ mod regex;
 mod sequence;
 mod total;
 
+/// What this is, where Databricks names its builds.
+const BUILD: &str = concat!("databricks-local ", env!("CARGO_PKG_VERSION"));
+/// The version of Databricks SQL whose documentation the dialect follows.
+const DBSQL_VERSION: &str = "2026.10";
+
+/// The struct that `current_version` gives on a SQL warehouse. See
+/// <https://docs.databricks.com/aws/en/sql/language-manual/functions/current_version>.
+fn current_version() -> ScalarValue {
+    let text = |name, text: Option<&str>| (Field::new(name, DataType::Utf8, true), ScalarValue::from(text));
+    [
+        text("dbr_version", None),
+        text("dbsql_version", Some(DBSQL_VERSION)),
+        text("u_build_hash", Some(BUILD)),
+        text("r_build_hash", Some(BUILD)),
+    ]
+    .into_iter()
+    .fold(ScalarStructBuilder::new(), |fields, (field, value)| {
+        fields.with_scalar(field, value)
+    })
+    .build()
+    .unwrap_or(ScalarValue::Null)
+}
+
 /// All functions of the engine's own.
 pub(crate) fn all(user: &str) -> Vec<Arc<ScalarUDF>> {
-    let user = |name, aliases: &[&str]| SessionFunction::new(name, aliases, Source::Constant(user.to_owned()));
+    let user = |name, aliases: &[&str]| SessionFunction::new(name, aliases, Source::Constant(user.into()));
     let session = [
         SessionFunction::new("current_catalog", &[], Source::Catalog),
         SessionFunction::new("current_schema", &["current_database"], Source::Schema),
         SessionFunction::new("current_timezone", &[], Source::TimeZone),
-        SessionFunction::new(
-            "version",
-            &[],
-            Source::Constant(concat!("databricks-local ", env!("CARGO_PKG_VERSION")).to_owned()),
-        ),
+        SessionFunction::new("version", &[], Source::Constant(BUILD.into())),
+        SessionFunction::new("current_version", &[], Source::Constant(current_version())),
         user("current_user", &["user", "session_user"]),
     ];
     let mut functions: Vec<Arc<ScalarUDF>> = session
@@ -90,7 +111,7 @@ struct SessionFunction {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Source {
     Catalog,
-    Constant(String),
+    Constant(ScalarValue),
     Schema,
     TimeZone,
 }
@@ -129,14 +150,17 @@ impl ScalarUDFImpl for SessionFunction {
     }
 
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
+        Ok(match &self.source {
+            Source::Constant(value) => value.data_type(),
+            Source::Catalog | Source::Schema | Source::TimeZone => DataType::Utf8,
+        })
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let options = &arguments.config_options;
         let text = match &self.source {
             Source::Catalog => options.catalog.default_catalog.clone(),
-            Source::Constant(text) => text.clone(),
+            Source::Constant(value) => return Ok(ColumnarValue::Scalar(value.clone())),
             Source::Schema => schema_behind(&options.catalog.default_schema).to_owned(),
             Source::TimeZone => options.execution.time_zone.clone().unwrap_or_default(),
         };

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    self, BinaryOperator, CastKind, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Interval, ObjectName, SetExpr, SetOperator, TableAlias, TableAliasColumnDef, TableFactor,
-    UnaryOperator, Value, VisitMut, VisitorMut,
+    self, AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, SetExpr, SetOperator, TableAlias,
+    TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::error::{Class, SqlError};
@@ -192,8 +192,28 @@ fn rewritten(expr: &Expr) -> Result<Option<Expr>, SqlError> {
             fields: Vec::new(),
         }),
         Expr::Function(function) => function_rewritten(function)?,
+        Expr::CompoundFieldAccess { root, access_chain } => Some(Expr::CompoundFieldAccess {
+            root: root.clone(),
+            access_chain: named_by_text(root, access_chain),
+        }),
         _ => None,
     })
+}
+
+/// The planner takes the name of a field as text, except where a column's own name goes on in the chain: `t.a[0]`.
+fn named_by_text(root: &Expr, chain: &[AccessExpr]) -> Vec<AccessExpr> {
+    let mut is_column = matches!(root, Expr::Identifier(_));
+    let by_text = |access: &AccessExpr| match access {
+        AccessExpr::Dot(Expr::Identifier(_)) if is_column => access.clone(),
+        AccessExpr::Dot(Expr::Identifier(name)) => {
+            AccessExpr::Dot(Expr::value(Value::SingleQuotedString(name.value.clone())))
+        }
+        other => {
+            is_column = false;
+            other.clone()
+        }
+    };
+    chain.iter().map(by_text).collect()
 }
 
 /// A field without a name has that of its column, or `col` and its place.

@@ -523,3 +523,27 @@ async fn columns_are_inserted_by_their_names() {
     let rows = run(&session, "SELECT * FROM bn ORDER BY id").await;
     assert_eq!(rows.rows, text(&[&["1", "2", "3"], &["6", "5", "4"], &["7", "8", "9"]]));
 }
+
+#[tokio::test]
+async fn the_version_is_a_struct_with_that_of_databricks_sql() {
+    let session = session();
+    let fields = "v.dbr_version, v.dbsql_version, v.u_build_hash = v.r_build_hash";
+    let expected: &[(&str, &[&str])] = &[
+        ("current_version().dbsql_version", &["2026.10"]),
+        (
+            "typeof(current_version())",
+            &["struct<dbr_version: string, dbsql_version: string, u_build_hash: string, r_build_hash: string>"],
+        ),
+        (
+            &format!("{fields} FROM (SELECT current_version() AS v)"),
+            &["NULL", "2026.10", "true"],
+        ),
+        // Fields of what is no column.
+        (
+            "named_struct('a', named_struct('b', 1)).a.b, array(named_struct('a', 2))[0].a, t.s[0].a.b \
+             FROM (SELECT array(named_struct('a', named_struct('b', 3))) AS s) AS t",
+            &["1", "2", "3"],
+        ),
+    ];
+    answers(&session, expected).await;
+}

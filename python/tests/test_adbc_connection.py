@@ -51,6 +51,7 @@ def test_the_facts_have_the_types_of_the_specification(databricks_connection):
 def test_the_facts_name_vendor_driver_and_versions(databricks_connection):
     info = databricks_connection.adbc_get_info()
     assert info["vendor_name"] == "Databricks"
+    assert re.fullmatch(r"\d{4}\.\d+", info["vendor_version"])
     assert info["driver_name"] == "ADBC Databricks Driver (Rust)"
     assert info["driver_version"] == f"v{adbc_driver_databricks.__version__}"
     assert re.fullmatch(r"v\d+\.\d+\.\d+", info["driver_arrow_version"])

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use adbc_core::error::Result;
 use adbc_core::options::{InfoCode, ObjectDepth, OptionConnection, OptionValue};
@@ -30,6 +30,8 @@ pub struct Connection {
     /// `None` only while it is being dropped.
     session: Option<Arc<OpenSession>>,
     cancel: CancelHandle,
+    /// What the server said of its version, once it was asked.
+    vendor_version: OnceLock<Option<String>>,
 }
 
 impl Connection {
@@ -38,6 +40,7 @@ impl Connection {
             settings,
             session: Some(OpenSession::new(session, traces)),
             cancel: CancelHandle::default(),
+            vendor_version: OnceLock::new(),
         }
     }
 
@@ -136,6 +139,17 @@ impl Connection {
         metadata::current_namespace(&self.asker(&cancel)?)
     }
 
+    /// The server's version, which it is asked for once. An answer that did not come is asked for again by the next call.
+    fn vendor_version(&self) -> Option<String> {
+        if let Some(known) = self.vendor_version.get() {
+            return known.clone();
+        }
+        let (cancel, _calling) = self.cancel.overlapping();
+        let asker = self.asker(&cancel).ok()?;
+        let version = metadata::vendor_version(&asker).ok()?;
+        self.vendor_version.get_or_init(|| version).clone()
+    }
+
     fn text(&self, key: &str) -> DriverResult<String> {
         match options::find(key).map(|spec| spec.key) {
             // `USE` in a statement moves the session too, so the server is asked.
@@ -172,8 +186,13 @@ impl adbc_core::sync::Connection for Connection {
         Box::new(self.cancel.clone())
     }
 
+    /// Facts of the driver and the vendor. Only the vendor's version (Databricks SQL's, such as `2026.10`, or the runtime's of a
+    /// cluster) is the server's to tell; it is null when the server does not.
+    ///
+    /// # Blocking
+    /// For one statement, the first time that the vendor's version is asked for: by its code, or by `None`.
     fn get_info(&self, codes: Option<HashSet<InfoCode>>) -> Result<Box<dyn RecordBatchReader + Send + 'static>> {
-        Ok(Box::new(info::reader(codes.as_ref())?))
+        Ok(Box::new(info::reader(codes.as_ref(), || self.vendor_version())?))
     }
 
     /// Lists what there is, down to `depth`.

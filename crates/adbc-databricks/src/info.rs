@@ -1,4 +1,4 @@
-//! What the driver says about itself and the vendor, without asking the server.
+//! What the driver says about itself and the vendor. Only the vendor's version is the server's to tell.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,14 +22,15 @@ pub(crate) type OneBatch = RecordBatchIterator<std::option::IntoIter<Result<Reco
 #[derive(Clone, Copy)]
 enum Fact {
     Text(Option<&'static str>),
+    VendorVersion,
     Flag(bool),
     Number(i64),
 }
 
-/// Every standard code. Facts that only the server knows are null rather than missing.
+/// Every standard code. Facts that nobody knows are null rather than missing.
 const FACTS: [(InfoCode, Fact); 11] = [
     (InfoCode::VendorName, Fact::Text(Some("Databricks"))),
-    (InfoCode::VendorVersion, Fact::Text(None)),
+    (InfoCode::VendorVersion, Fact::VendorVersion),
     (InfoCode::VendorArrowVersion, Fact::Text(None)),
     (InfoCode::VendorSql, Fact::Flag(true)),
     (InfoCode::VendorSubstrait, Fact::Flag(false)),
@@ -47,11 +48,15 @@ const FACTS: [(InfoCode, Fact); 11] = [
     ),
 ];
 
-/// The answer to `get_info`: the facts of these codes, or all. Unknown codes are left out.
+/// The answer to `get_info`: the facts of these codes, or all. Unknown codes are left out. `vendor_version` is asked only if it is
+/// one of the facts.
 ///
 /// # Errors
 /// `Internal` if the batch does not fit ADBC's schema, which a test excludes.
-pub(crate) fn reader(codes: Option<&HashSet<InfoCode>>) -> Result<OneBatch> {
+pub(crate) fn reader(
+    codes: Option<&HashSet<InfoCode>>,
+    vendor_version: impl Fn() -> Option<String>,
+) -> Result<OneBatch> {
     let wanted = FACTS
         .iter()
         .filter(|(code, _)| codes.is_none_or(|codes| codes.contains(code)));
@@ -64,6 +69,10 @@ pub(crate) fn reader(codes: Option<&HashSet<InfoCode>>) -> Result<OneBatch> {
         let kind = match fact {
             Fact::Text(text) => {
                 texts.append_option(*text);
+                0
+            }
+            Fact::VendorVersion => {
+                texts.append_option(vendor_version());
                 0
             }
             Fact::Flag(flag) => {
@@ -128,7 +137,7 @@ mod tests {
 
     fn names(codes: Option<&HashSet<InfoCode>>) -> Vec<u32> {
         use arrow_array::cast::AsArray;
-        let batch = reader(codes).unwrap().next().unwrap().unwrap();
+        let batch = reader(codes, || None).unwrap().next().unwrap().unwrap();
         batch
             .column(0)
             .as_primitive::<arrow_array::types::UInt32Type>()

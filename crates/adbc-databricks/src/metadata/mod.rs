@@ -13,8 +13,8 @@ use databricks_wire::sea::{ColumnInfo, Parameter};
 use crate::error::{Error, Result};
 use crate::observe::Purpose;
 use crate::types::{self, SqlType};
-pub(crate) use ask::Asker;
-pub(crate) use ask::quoted;
+use ask::is_refusal;
+pub(crate) use ask::{Asker, quoted};
 pub(crate) use listing::TABLE_TYPES;
 use pattern::Pattern;
 
@@ -113,6 +113,21 @@ pub(crate) fn current_namespace(asker: &Asker<'_>) -> Result<(String, String)> {
         _ => Err(Error::result_set(
             "the server did not name the current catalog and schema",
         )),
+    }
+}
+
+/// The version of Databricks SQL, or of the runtime where the server is a cluster. `None` when it does not say.
+///
+/// See <https://docs.databricks.com/aws/en/sql/language-manual/functions/current_version>.
+///
+/// # Errors
+/// The server could not be asked.
+pub(crate) fn vendor_version(asker: &Asker<'_>) -> Result<Option<String>> {
+    let sql = "SELECT coalesce(current_version().dbsql_version, current_version().dbr_version)".to_owned();
+    match asker.ask(sql, Vec::new(), Purpose::INTERNAL) {
+        Ok(answer) => Ok(answer.rows.into_iter().flatten().next().flatten()),
+        Err(error) if is_refusal(&error) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

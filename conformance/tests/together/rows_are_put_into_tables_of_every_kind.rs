@@ -271,6 +271,63 @@ fn every_flat_type_arrives_as_it_was() {
 }
 
 #[test]
+fn nanoseconds_inside_nested_values_are_cut_to_the_microsecond_that_they_are_in() {
+    // One before 1970 by less than a microsecond, where a cast would round up.
+    let nanos = || TimestampNanosecondArray::from(vec![-1, 1999]);
+    let item = || Arc::new(Field::new("item", nanos().data_type().clone(), true));
+    let offsets = || OffsetBuffer::<i32>::from_lengths([1, 1]);
+    let list = ListArray::new(item(), offsets(), Arc::new(nanos()), None);
+    let wide = LargeListArray::new(item(), OffsetBuffer::from_lengths([1, 1]), Arc::new(nanos()), None);
+    let fixed = FixedSizeListArray::new(item(), 1, Arc::new(nanos()), None);
+    let dates: ArrayRef = Arc::new(Date64Array::from(vec![-1, 86_400_000]));
+    let structs = StructArray::from(vec![
+        (
+            Arc::new(Field::new("l", list.data_type().clone(), true)),
+            Arc::new(list.clone()) as ArrayRef,
+        ),
+        (Arc::new(Field::new("d", DataType::Date64, true)), dates),
+    ]);
+    let keys: ArrayRef = Arc::new(StringArray::from(vec!["k", "k"]));
+    let entries = StructArray::from(vec![
+        (Arc::new(Field::new("keys", DataType::Utf8, false)), keys),
+        (
+            Arc::new(Field::new("values", nanos().data_type().clone(), true)),
+            Arc::new(nanos()) as ArrayRef,
+        ),
+    ]);
+    let field = Arc::new(Field::new("entries", entries.data_type().clone(), false));
+    let map = MapArray::new(field, offsets(), entries, None, false);
+    let batch = RecordBatch::try_from_iter([
+        ("n", Arc::new(nanos()) as ArrayRef),
+        ("l", Arc::new(list)),
+        ("w", Arc::new(wide)),
+        ("f", Arc::new(fixed)),
+        ("s", Arc::new(structs)),
+        ("m", Arc::new(map)),
+    ])
+    .unwrap();
+    let (_workspace, mut connection) = with_volume("auto");
+    // Of a part of a batch only that part arrives.
+    for batch in [batch.slice(0, 1), batch.slice(1, 1)] {
+        ingest(&mut connection, "t", &[CREATE_APPEND], reader(vec![batch])).unwrap();
+    }
+    let all = "SELECT concat_ws(' ', CAST(n AS STRING), size(l), CAST(l[0] AS STRING), CAST(w[0] AS STRING), CAST(f[0] AS STRING), \
+               CAST(s.l[0] AS STRING), CAST(s.d AS STRING), CAST(m['k'] AS STRING)) FROM t ORDER BY n";
+    let back = query(&mut connection, all).unwrap();
+    let back = back.column(0).as_string::<i32>().iter().flatten();
+    // How a time is written is no matter here.
+    let back: Vec<String> = back.map(|row| row.replace('T', " ")).collect();
+    let expected = |time: &str, date: &str| format!("{time} 1 {time} {time} {time} {time} {date} {time}");
+    assert_eq!(
+        back,
+        [
+            expected("1969-12-31 23:59:59.999999", "1969-12-31"),
+            expected("1970-01-01 00:00:00.000001", "1970-01-02")
+        ]
+    );
+}
+
+#[test]
 fn nested_types_go_by_the_volume_and_are_refused_without() {
     let list = ListArray::from_iter_primitive::<arrow::datatypes::Int32Type, _, _>(vec![
         Some(vec![Some(1), None]),

@@ -7,9 +7,9 @@ use arrow_array::types::{
     Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     TimestampMicrosecondType, TimestampNanosecondType,
 };
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, ListArray, MapArray, RecordBatch, StructArray};
 use arrow_cast::CastOptions;
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Fields, TimeUnit};
 use databricks_wire::Sensitive;
 use databricks_wire::sea::Parameter;
 use jiff::SignedDuration;
@@ -147,7 +147,7 @@ fn invalid(message: impl Into<String>) -> Error {
 }
 
 /// An array in another type. What does not fit is an error, never NULL; of nanoseconds the microsecond that they are in is kept,
-/// before 1970 too.
+/// before 1970 and inside lists, structs and maps too.
 ///
 /// # Errors
 /// `InvalidData` for a value that the type cannot hold.
@@ -173,10 +173,74 @@ pub(crate) fn bring(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> 
             days.map_err(|_| invalid("a date is not within the years -9999 to 9999"))?,
         ));
     }
-    if let DataType::Dictionary(_, values) = array.data_type() {
-        let plain = arrow_cast::cast(array, values).map_err(|error| invalid(error.to_string()))?;
-        return bring(&plain, data_type);
+    match array.data_type() {
+        DataType::Dictionary(_, values) => return bring(&cast(array, values)?, data_type),
+        DataType::RunEndEncoded(_, values) => return bring(&cast(array, values.data_type())?, data_type),
+        _ => {}
     }
+    match nested(array, data_type) {
+        Some(brought) => brought,
+        None => cast(array, data_type),
+    }
+}
+
+/// A list, struct or map whose values are brought one by one; `None` for anything else.
+fn nested(array: &ArrayRef, data_type: &DataType) -> Option<Result<ArrayRef>> {
+    let unfit = |error: ArrowError| invalid(error.to_string());
+    match (array.data_type(), data_type) {
+        (
+            DataType::List(element)
+            | DataType::LargeList(element)
+            | DataType::FixedSizeList(element, _)
+            | DataType::ListView(element)
+            | DataType::LargeListView(element),
+            DataType::List(wanted),
+        ) => {
+            let lists = cast(array, &DataType::List(Arc::clone(element)));
+            Some(lists.and_then(|lists| {
+                let (_, offsets, values, nulls) = lists.as_list::<i32>().clone().into_parts();
+                let values = bring(&values, wanted.data_type())?;
+                let lists = ListArray::try_new(Arc::clone(wanted), offsets, values, nulls);
+                Ok(Arc::new(lists.map_err(unfit)?) as ArrayRef)
+            }))
+        }
+        (DataType::Struct(fields), DataType::Struct(wanted)) if same_names(fields, wanted) => {
+            let structs = brought(array.as_struct(), wanted);
+            Some(structs.map(|structs| Arc::new(structs) as ArrayRef))
+        }
+        (DataType::Map(..), DataType::Map(wanted, ordered)) => {
+            let DataType::Struct(fields) = wanted.data_type() else {
+                return None;
+            };
+            let (_, offsets, entries, nulls, _) = array.as_map().clone().into_parts();
+            Some(brought(&entries, fields).and_then(|entries| {
+                let maps = MapArray::try_new(Arc::clone(wanted), offsets, entries, nulls, *ordered);
+                Ok(Arc::new(maps.map_err(unfit)?) as ArrayRef)
+            }))
+        }
+        _ => None,
+    }
+}
+
+/// A struct whose columns are brought to these fields, in their order.
+fn brought(structs: &StructArray, fields: &Fields) -> Result<StructArray> {
+    let columns = structs.columns().iter().zip(fields);
+    let columns = columns.map(|(column, field)| bring(column, field.data_type()));
+    StructArray::try_new(
+        fields.clone(),
+        columns.collect::<Result<_>>()?,
+        structs.nulls().cloned(),
+    )
+    .map_err(|error| invalid(error.to_string()))
+}
+
+fn same_names(left: &Fields, right: &Fields) -> bool {
+    let names = |fields: &Fields| fields.iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    names(left) == names(right)
+}
+
+/// Arrow's own cast, where what does not fit is an error.
+fn cast(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
     let options = CastOptions {
         safe: false,
         ..CastOptions::default()
@@ -348,6 +412,9 @@ mod tests {
             expect(coded, "TIMESTAMP_NTZ", expected);
         }
         expect(Date64Array::from(vec![-1]), "DATE", "1969-12-31");
+        let plain = TimestampNanosecondArray::from(vec![-1]);
+        let runs = RunArray::<Key>::try_new(&Int32Array::from(vec![1]), &plain).unwrap();
+        expect(runs, "TIMESTAMP_NTZ", "1969-12-31T23:59:59.999999");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use adbc_core::options::OptionConnection;
 use adbc_core::sync::{Connection as _, Optionable as _, Statement as _};
 use adbc_databricks::Connection;
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, RecordBatchReader};
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use arrow::util::display::array_value_to_string;
 use conformance::{answers, connect, query, scalar, statement, workspace};
 use databricks_local::Workspace;
@@ -189,6 +189,43 @@ fn a_tables_schema_is_what_selecting_from_it_returns() {
         let error = connection.get_table_schema(catalog, schema, table).unwrap_err();
         assert_eq!(error.status, status, "{error}");
     }
+}
+
+#[test]
+fn a_tables_schema_says_what_can_be_null_with_one_statement() {
+    let workspace = workspace();
+    let mut connection = connect(&workspace);
+    let table = "CREATE TABLE t (a BIGINT NOT NULL COMMENT 'which', b DECIMAL(5,1), s STRUCT<`x y`: INT, z: ARRAY<DATE>>, \
+                 m MAP<STRING, TIMESTAMP>, c TIMESTAMP_NTZ NOT NULL, d BINARY)";
+    query(&mut connection, table).unwrap();
+    query(&mut connection, "CREATE VIEW v AS SELECT a, b FROM t").unwrap();
+    query(&mut connection, "CREATE TEMPORARY TABLE own (e STRING NOT NULL)").unwrap();
+    let before = submissions(&workspace);
+    let schema = connection.get_table_schema(None, None, "t").unwrap();
+    assert_eq!(submissions(&workspace), before + 1);
+    let nullable = |schema: &Schema| {
+        schema
+            .fields()
+            .iter()
+            .map(|field| field.is_nullable())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(nullable(&schema), [false, true, true, true, false, true]);
+    assert_eq!(schema.field(0).metadata()["comment"], "which");
+    let selected = query(&mut connection, "SELECT * FROM t").unwrap().schema();
+    // A result's type text quotes no names of fields.
+    let flat = |(told, _): &(&FieldRef, &FieldRef)| told.name() != "s";
+    for (told, selected) in schema.fields().iter().zip(selected.fields()).filter(flat) {
+        for key in ["DATABRICKS:type", "Spark:DataType:SqlName"] {
+            assert_eq!(told.metadata()[key], selected.metadata()[key], "{}", told.name());
+        }
+    }
+    assert_eq!(
+        nullable(&connection.get_table_schema(None, None, "own").unwrap()),
+        [false]
+    );
+    let view = connection.get_table_schema(Some("main"), Some("default"), "v").unwrap();
+    assert_eq!(view.fields().len(), 2);
 }
 
 /// Names and types, of lists without the item's name, which servers choose.

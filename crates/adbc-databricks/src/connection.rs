@@ -227,10 +227,15 @@ impl adbc_core::sync::Connection for Connection {
         Ok(Box::new(info::of_batch(objects?)))
     }
 
-    /// Asks the server for a table's columns. The names are taken literally; quotes in them are escaped.
+    /// Asks the server for a table's columns. The names are taken literally; quotes in them are escaped. Columns that are NOT NULL
+    /// are not nullable, as in [`get_objects`](adbc_core::sync::Connection::get_objects).
     ///
     /// # Errors
     /// `NOT_FOUND` when there is no such table; `INVALID_ARGUMENT` for a catalog without a schema.
+    ///
+    /// # Blocking
+    /// For one statement, `DESCRIBE TABLE EXTENDED … AS JSON`. Of a server that does not know it, and of a temporary view, the columns are
+    /// asked for with a second one, and all of them are nullable.
     fn get_table_schema(&self, catalog: Option<&str>, db_schema: Option<&str>, table_name: &str) -> Result<Schema> {
         let (cancel, _calling) = self.cancel.overlapping();
         Ok(metadata::table_schema(

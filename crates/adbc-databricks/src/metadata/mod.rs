@@ -1,6 +1,7 @@
 //! Questions to the server that the driver asks on its own: current names, schemas of queries and tables.
 
 mod ask;
+mod described;
 mod listing;
 pub(crate) mod objects;
 mod pattern;
@@ -10,11 +11,12 @@ mod tree;
 use arrow_schema::{Field, Schema};
 use databricks_wire::sea::{ColumnInfo, Parameter};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Purpose;
 use crate::types::{self, SqlType};
 use ask::is_refusal;
 pub(crate) use ask::{Asker, quoted};
+use described::Described;
 pub(crate) use listing::TABLE_TYPES;
 use pattern::Pattern;
 
@@ -32,13 +34,14 @@ pub(crate) fn describe(asker: &Asker<'_>, sql: &str, parameters: Vec<Parameter>,
             return Err(Error::result_set("the server described a column without name or type"));
         };
         let comment = comment.and_then(take).filter(|comment| !comment.is_empty());
-        Ok(field(&name, &type_text, comment))
+        // Of a query it is not told what can be null.
+        Ok(field(&name, &type_text, comment, true))
     });
     Ok(Schema::new(fields.collect::<Result<Vec<_>>>()?))
 }
 
-/// The field of a column with this type. Whether it can be null is not known, so it can.
-fn field(name: &str, type_text: &str, comment: Option<String>) -> Field {
+/// The field of a column with this type.
+fn field(name: &str, type_text: &str, comment: Option<String>, nullable: bool) -> Field {
     let sql_type = SqlType::parse(type_text);
     let data_type = sql_type.to_arrow();
     // `DESCRIBE` writes types in lower case, results in upper case.
@@ -48,13 +51,17 @@ fn field(name: &str, type_text: &str, comment: Option<String>) -> Field {
     };
     let mut metadata = types::describe(&column, &sql_type, &data_type);
     metadata.extend(comment.map(|comment| ("comment".to_owned(), comment)));
-    Field::new(name, data_type, true).with_metadata(metadata)
+    Field::new(name, data_type, nullable).with_metadata(metadata)
 }
 
-/// The columns of a table, named by catalog, schema and table as far as given.
+/// The columns of a table, named by catalog, schema and table as far as given. A column that is NOT NULL is not nullable.
 ///
 /// # Errors
 /// `NotFound` when there is no such table; `InvalidArgument` for a catalog without a schema, which names no place.
+///
+/// # Blocking
+/// For one statement. For a second one where the server does not describe the table as JSON (it is older, or the name is a temporary view's);
+/// then every column is nullable.
 pub(crate) fn table_schema(
     asker: &Asker<'_>,
     catalog: Option<&str>,
@@ -72,8 +79,35 @@ pub(crate) fn table_schema(
         return Err(Error::invalid_argument("the table's name is empty"));
     }
     let name: Vec<String> = catalog.into_iter().chain(schema).chain([quoted(table)]).collect();
-    let sql = format!("SELECT * FROM {}", name.join("."));
-    describe(asker, &sql, Vec::new(), Purpose::COLUMNS)
+    let name = name.join(".");
+    match described(asker, &name) {
+        Ok(Some(schema)) => Ok(schema),
+        Err(error) if error.kind() == ErrorKind::NotFound || !is_refusal(&error) => Err(error),
+        _ => describe(asker, &format!("SELECT * FROM {name}"), Vec::new(), Purpose::COLUMNS),
+    }
+}
+
+/// The columns of a table with what can be null in it, if the server tells.
+fn described(asker: &Asker<'_>, name: &str) -> Result<Option<Schema>> {
+    let sql = format!("DESCRIBE TABLE EXTENDED {name} AS JSON");
+    let answer = asker.ask(sql, Vec::new(), Purpose::COLUMNS)?;
+    let json = answer.place(&["json_metadata"]).and_then(|place| {
+        let row = answer.rows.first()?;
+        row.get(place)?.as_deref()
+    });
+    let Some(described) = json.and_then(Described::read) else {
+        return Ok(None);
+    };
+    let fields = described.columns.into_iter().map(|column| {
+        let comment = column.comment.filter(|comment| !comment.is_empty());
+        field(
+            &column.name,
+            &column.described_type.to_string(),
+            comment,
+            column.nullable,
+        )
+    });
+    Ok(Some(Schema::new(fields.collect::<Vec<_>>())))
 }
 
 /// Whether a name of one part that means something means a lasting table or view, and none of the session's own.

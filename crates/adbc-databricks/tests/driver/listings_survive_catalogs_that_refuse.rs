@@ -254,3 +254,18 @@ fn a_server_that_does_not_answer_is_an_error_and_no_empty_listing() {
         assert_eq!(error.status, expected, "{error}");
     }
 }
+
+#[test]
+fn a_table_that_is_not_described_as_json_is_described_as_a_query() {
+    let server = serve(|sql| match sql {
+        "DESCRIBE TABLE EXTENDED `t` AS JSON" => failed("PARSE_SYNTAX_ERROR", "42601"),
+        "DESCRIBE QUERY SELECT * FROM `t`" => rows(&["col_name", "data_type", "comment"], &[&["a", "int", ""]]),
+        _ => failed("TABLE_OR_VIEW_NOT_FOUND", "42P01"),
+    });
+    let connection = server.connect();
+    let schema = connection.get_table_schema(None, None, "t").unwrap();
+    assert_eq!(schema.field(0).data_type(), &arrow_schema::DataType::Int32);
+    assert!(schema.field(0).is_nullable());
+    let missing = connection.get_table_schema(None, None, "u").unwrap_err();
+    assert_eq!((missing.status, asked(&server).len()), (Status::NotFound, 3));
+}

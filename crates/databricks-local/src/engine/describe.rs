@@ -230,6 +230,15 @@ fn type_json(data_type: &DataType) -> Value {
             _ => json!({ "name": "map" }),
         },
         DataType::Timestamp(_, Some(_)) => json!({ "name": "timestamp_ltz" }),
-        other => json!({ "name": type_text(other).to_lowercase() }),
+        other => {
+            let text = type_text(other).to_lowercase();
+            match text.strip_prefix("interval ") {
+                Some(units) => {
+                    let (start, end) = units.split_once(" to ").unwrap_or((units, units));
+                    json!({ "name": "interval", "start_unit": start, "end_unit": end })
+                }
+                None => json!({ "name": text }),
+            }
+        }
     }
 }

@@ -21,6 +21,7 @@ def test_of_a_statement(cursor, sql, kind, sqlstate):
         cursor.execute(sql)
         cursor.fetchall()
     assert raised.value.sqlstate == sqlstate
+    assert str(raised.value).count(sqlstate) == 1
     assert dict(raised.value.details)[b"databricks.statement_id"]
     # The cursor is good for the next statement.
     cursor.execute("SELECT 1")

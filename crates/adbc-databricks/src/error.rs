@@ -311,7 +311,7 @@ impl From<Error> for ArrowError {
 
 /// Builds the error of a statement that the server ended with `FAILED`.
 ///
-/// `message` is `[ERROR_CLASS] text … SQLSTATE: 42P01`; the SQLSTATE may also stand beside the error.
+/// `message` is `[ERROR_CLASS] text. SQLSTATE: 42P01`; the SQLSTATE may also stand beside the error. The error says it once.
 pub(crate) fn from_statement_failure(
     error_code: Option<&str>,
     message: Option<&str>,
@@ -323,7 +323,7 @@ pub(crate) fn from_statement_failure(
         .filter(|state| state.len() == 5)
         .or_else(|| sqlstate_suffix(message));
     let (kind, category) = classify_failure(sqlstate, error_code);
-    Error::new(kind, category, message)
+    Error::new(kind, category, without_sqlstate(message, sqlstate))
         .with_sqlstate(sqlstate.unwrap_or_default())
         .with_error_code(error_code.unwrap_or_default())
         .with_error_class(class)
@@ -371,6 +371,18 @@ fn error_class(message: &str) -> Option<&str> {
     (bounded && plain).then_some(class)
 }
 
+/// The message without the SQLSTATE that stands beside it: whoever shows an ADBC error appends that.
+fn without_sqlstate(message: &str, sqlstate: Option<&str>) -> String {
+    let Some(said) = sqlstate.map(|state| format!(" SQLSTATE: {state}")) else {
+        return message.to_owned();
+    };
+    match message.trim_end().strip_suffix(&said) {
+        Some(rest) => rest.strip_suffix('.').unwrap_or(rest).to_owned(),
+        // What follows is the place of the failure, and the SQL.
+        None => message.replacen(&said, "", 1),
+    }
+}
+
 /// The five characters after the last `SQLSTATE: `.
 fn sqlstate_suffix(message: &str) -> Option<&str> {
     let (_, rest) = message.rsplit_once("SQLSTATE: ")?;
@@ -404,6 +416,22 @@ mod tests {
             (error.sqlstate(), error.kind()),
             (Some("22012"), ErrorKind::InvalidData)
         );
+    }
+
+    #[test]
+    fn the_sqlstate_is_said_once() {
+        for (message, expected) in [
+            ("[C] no table. SQLSTATE: 42P01", "[C] no table"),
+            ("[C] no table SQLSTATE: 42P01\n", "[C] no table"),
+            (
+                "[C] at 'x'. SQLSTATE: 42P01 (line 1, pos 0)\n\n== SQL ==\nx\n^^^",
+                "[C] at 'x'. (line 1, pos 0)\n\n== SQL ==\nx\n^^^",
+            ),
+            ("[C] no table.", "[C] no table."),
+        ] {
+            let error = from_statement_failure(None, Some(message), Some("42P01"));
+            assert_eq!((error.message(), error.sqlstate()), (expected, Some("42P01")));
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub struct Workspace {
     url: String,
     https_url: Option<String>,
     certificates: Option<Certificates>,
+    unreadable_files: Vec<String>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -71,7 +72,12 @@ impl Workspace {
         let started = ready
             .recv()
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::Runtime, "the workspace's thread ended early")));
-        let Started { state, http, https } = match started {
+        let Started {
+            state,
+            http,
+            https,
+            unreadable_files,
+        } = match started {
             Ok(started) => started,
             Err(error) => {
                 // The thread has said its last word; its end is near.
@@ -85,6 +91,7 @@ impl Workspace {
             url: format!("http://{}", reachable(http)),
             https_url: https.map(|address| format!("https://{}", reachable(address))),
             certificates,
+            unreadable_files,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -126,6 +133,11 @@ impl Workspace {
     pub fn uri(&self) -> String {
         let token = utf8_percent_encode(self.token(), NON_ALPHANUMERIC);
         format!("databricks://token:{token}@{}{}", self.address, self.http_path())
+    }
+
+    /// Why files of the data directory that should be tables were none when the workspace started.
+    pub fn unreadable_files(&self) -> &[String] {
+        &self.unreadable_files
     }
 
     /// The SQL engine.
@@ -223,6 +235,7 @@ struct Started {
     state: Arc<State>,
     http: SocketAddr,
     https: Option<SocketAddr>,
+    unreadable_files: Vec<String>,
 }
 
 /// The workspace's own thread, from start to end.
@@ -248,6 +261,8 @@ fn run(
             return;
         }
     };
+    let unreadable = queries.block_on(state.engine.unreadable_files());
+    let unreadable_files = unreadable.into_iter().map(|error| error.message).collect();
     door.block_on(async {
         let listeners = match listen(&builder, tls.is_some()).await {
             Ok(listeners) => listeners,
@@ -261,6 +276,7 @@ fn run(
             state: Arc::clone(&state),
             http: listeners.http.1,
             https: listeners.https.as_ref().map(|(_, address)| *address),
+            unreadable_files,
         };
         tokio::spawn(accept::accept(
             listeners.http.0,

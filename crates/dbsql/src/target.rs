@@ -105,13 +105,17 @@ pub(crate) fn start(
         }
         builder = builder.data_dir(data.clone());
     }
-    more(builder).start().map_err(|error| {
+    let workspace = more(builder).start().map_err(|error| {
         let advice = match error.kind() {
             ErrorKind::Listen => "; --port takes another port, 0 any free one",
             _ => "",
         };
         Failure::Local(format!("the local workspace did not start: {error}{advice}"))
-    })
+    })?;
+    for file in workspace.unreadable_files() {
+        eprintln!("warning: {file}");
+    }
+    Ok(workspace)
 }
 
 fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, OptionValue)>>, Failure> {

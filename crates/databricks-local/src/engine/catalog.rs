@@ -202,15 +202,20 @@ impl Schema {
         matches!(self.content, Content::Tables { writable: true, .. })
     }
 
-    /// All tables in the order of their names.
-    ///
-    /// # Errors
-    /// When a file's schema cannot be read.
-    pub(crate) async fn all(&self) -> std::result::Result<Vec<Table>, SqlError> {
+    /// All tables in the order of their names, without files that cannot be read.
+    pub(crate) async fn all(&self) -> Vec<Table> {
         match &self.content {
-            Content::Tables { tables, .. } => Ok(read(tables).values().cloned().collect()),
+            Content::Tables { tables, .. } => read(tables).values().cloned().collect(),
             Content::Files(files) => files.all().await,
-            Content::Information { catalog, list } => Ok(information_schema::tables(catalog, list)),
+            Content::Information { catalog, list } => information_schema::tables(catalog, list),
+        }
+    }
+
+    /// Why files that should be tables are none.
+    pub(crate) async fn unreadable(&self) -> Vec<SqlError> {
+        match &self.content {
+            Content::Files(files) => files.unreadable().await,
+            Content::Tables { .. } | Content::Information { .. } => Vec::new(),
         }
     }
 

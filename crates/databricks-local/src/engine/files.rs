@@ -11,7 +11,7 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::execution::SessionState;
 
 use super::catalog::{Kind, Table};
-use super::error::{Class, SqlError};
+use super::error::{Class, SqlError, quoted};
 
 /// The tables of one directory. The directory is looked at anew for every statement, so that a file put there is a table at once.
 pub(crate) struct FileTables {
@@ -44,14 +44,22 @@ impl FileTables {
         self.sources().into_iter().map(|source| source.name).collect()
     }
 
-    /// # Errors
-    /// When a file cannot be read.
-    pub(crate) async fn all(&self) -> Result<Vec<Table>, SqlError> {
+    /// The tables whose files can be read. One that cannot is missing here, so that it costs nobody the others.
+    pub(crate) async fn all(&self) -> Vec<Table> {
         let mut tables = Vec::new();
         for source in self.sources() {
-            tables.push(self.table(source).await?);
+            tables.extend(self.table(source).await.ok());
         }
-        Ok(tables)
+        tables
+    }
+
+    /// Why there are files that cannot be read, one by one.
+    pub(crate) async fn unreadable(&self) -> Vec<SqlError> {
+        let mut errors = Vec::new();
+        for source in self.sources() {
+            errors.extend(self.table(source).await.err());
+        }
+        errors
     }
 
     /// # Errors
@@ -100,7 +108,12 @@ impl FileTables {
             let error = SqlError::from_datafusion(&error);
             SqlError::new(
                 Class::FAILED_READ_FILE,
-                format!("The file of table {:?} cannot be read: {}", source.name, error.message),
+                format!(
+                    "The file {} of table {} cannot be read: {}",
+                    source.path.display(),
+                    quoted(&[&source.name]),
+                    error.message
+                ),
             )
         })?;
         let config = ListingTableConfig::new(url)

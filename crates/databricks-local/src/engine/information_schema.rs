@@ -329,7 +329,7 @@ impl InformationTable {
             | View::Tables
             | View::Views => {
                 for schema in catalog.all() {
-                    for table in schema.all().await? {
+                    for table in schema.all().await {
                         let place = [catalog.name.as_str(), schema.name.as_str(), table.name.as_str()];
                         match self.view {
                             View::Columns => rows.extend(column_rows(place, &table)),

@@ -247,7 +247,7 @@ async fn tables(
     let mut rows: Vec<Vec<Cell>> = Vec::new();
     for catalog in scoped(context, scope)? {
         for schema in catalog.all().iter().filter(|schema| schema_like.matches(&schema.name)) {
-            for table in schema.all().await?.iter().filter(|table| like.matches(&table.name)) {
+            for table in schema.all().await.iter().filter(|table| like.matches(&table.name)) {
                 rows.push(vec![
                     schema.name.as_str().into(),
                     table.name.as_str().into(),
@@ -287,7 +287,7 @@ async fn tables_of(context: &Context, schema: &[String], like: &Pattern, views: 
     let (mut rows, mut temporary): (Vec<Vec<Cell>>, Vec<bool>) = (Vec::new(), Vec::new());
     // What is temporary is in no schema, and in the list of every one.
     for schema in [&schema, &context.temporary] {
-        for table in schema.all().await?.into_iter().filter(wanted) {
+        for table in schema.all().await.into_iter().filter(wanted) {
             rows.push(vec![schema.name.as_str().into(), table.name.into()]);
             temporary.push(schema.name.is_empty());
         }
@@ -322,7 +322,7 @@ async fn columns(
         for schema in catalog.all().iter().filter(|schema| schema_like.matches(&schema.name)) {
             for table in schema
                 .all()
-                .await?
+                .await
                 .iter()
                 .filter(|table| table_like.matches(&table.name))
             {

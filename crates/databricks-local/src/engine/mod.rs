@@ -166,6 +166,15 @@ impl Engine {
         &self.catalogs
     }
 
+    /// Why files of [`EngineConfig::data_dir`] that should be tables are none, as of now. Selecting from such a table is the same error.
+    pub async fn unreadable_files(&self) -> Vec<SqlError> {
+        let mut errors = Vec::new();
+        for schema in self.catalogs.all().flat_map(|catalog| catalog.all()) {
+            errors.extend(schema.unreadable().await);
+        }
+        errors
+    }
+
     /// Makes `provider` the table `system.<schema>.<table>`, in place of one that has the name.
     pub fn register_system_table(&self, schema: &str, table: &str, provider: Arc<dyn TableProvider>) {
         let Ok(system) = self.catalogs.named("system") else {

@@ -76,7 +76,7 @@ pub(super) async fn tables(
     Query(listing): Query<Listing>,
 ) -> Result<Response, Refusal> {
     let (catalog, schema) = place(&state, &listing)?;
-    let tables = schema.all().await.map_err(failed)?;
+    let tables = schema.all().await;
     let tables = tables
         .iter()
         .map(|table| of_table(catalog, &schema, table, !listing.omit_columns));

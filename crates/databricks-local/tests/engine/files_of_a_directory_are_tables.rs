@@ -55,10 +55,8 @@ async fn files_of_a_directory_are_tables() {
         scale_factor: 0.01,
         ..EngineConfig::default()
     };
-    let session = Engine::new(config)
-        .unwrap()
-        .session(None, None, &BTreeMap::new())
-        .unwrap();
+    let engine = Engine::new(config).unwrap();
+    let session = engine.session(None, None, &BTreeMap::new()).unwrap();
     let tables = run(&session, "SHOW TABLES IN main.data").await;
     let names: Vec<&str> = tables.rows.iter().map(|row| row[1].as_str()).collect();
     assert_eq!(names, ["cities_2024", "events", "parts", "people"]);
@@ -90,10 +88,31 @@ async fn files_of_a_directory_are_tables() {
         text(&[&["1"]])
     );
     fs::write(path.join("broken.parquet"), "no parquet").unwrap();
-    assert_eq!(
-        error(&session, "SELECT * FROM main.data.broken").await.sql_state,
-        "KD001"
+    let broken = error(&session, "SELECT * FROM main.data.broken").await;
+    assert_eq!(broken.sql_state, "KD001");
+    assert!(
+        broken.message.contains(&*path.join("broken.parquet").to_string_lossy()),
+        "{}",
+        broken.message
     );
+    assert_eq!(
+        engine
+            .unreadable_files()
+            .await
+            .iter()
+            .map(|file| &file.message)
+            .collect::<Vec<_>>(),
+        [&broken.message]
+    );
+    // It costs nobody the others.
+    for list in [
+        "SHOW TABLES IN main.data",
+        "SHOW TABLES IN CATALOG main SCHEMA LIKE 'data'",
+        "SELECT table_name FROM main.information_schema.tables WHERE table_schema = 'data'",
+    ] {
+        assert_eq!(run(&session, list).await.rows.len(), 5, "{list}");
+    }
+    run(&session, "SHOW COLUMNS IN CATALOG main").await;
 }
 
 #[test]

@@ -183,3 +183,32 @@ fn a_result_for_nobody_is_not_an_error() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_file_that_is_no_table_is_a_warning() {
+    let data = tempfile::tempdir().expect("a directory");
+    std::fs::write(data.path().join("broken.parquet"), "no parquet").expect("written");
+    std::fs::write(data.path().join("whole.csv"), "a\n1\n").expect("written");
+    let place = data.path().to_str().expect("text");
+    let run = |sql| {
+        run(&[
+            "query",
+            "--data",
+            place,
+            "--scale-factor",
+            "0.01",
+            "--format",
+            "csv",
+            sql,
+        ])
+    };
+    let output = run("SHOW TABLES IN main.data");
+    assert!(
+        output.status.success() && support::stdout(&output).contains("whole"),
+        "{output:?}"
+    );
+    assert!(
+        support::stderr(&output).starts_with("warning: The file ")
+            && support::stderr(&output).contains("broken.parquet")
+    );
+}

@@ -17,8 +17,12 @@ fn one(reader: Box<dyn RecordBatchReader + Send>) -> RecordBatch {
 }
 
 fn statistics(connection: &Connection, table: &str, approximate: bool) -> Vec<Vec<String>> {
+    statistics_of(connection, ["main", "default", table], approximate)
+}
+
+fn statistics_of(connection: &Connection, [catalog, schema, table]: [&str; 3], approximate: bool) -> Vec<Vec<String>> {
     let reader = connection
-        .get_statistics(Some("main"), Some("default"), Some(table), approximate)
+        .get_statistics(Some(catalog), Some(schema), Some(table), approximate)
         .unwrap();
     assert_eq!(reader.schema(), *adbc_core::schemas::GET_STATISTICS_SCHEMA);
     let batch = one(reader);
@@ -72,6 +76,15 @@ fn statistics_are_exact_or_say_that_they_are_not() {
     assert_eq!(about[1], ["t", "", "6", "{float64=25.0}", "true"]);
     assert_eq!((about[0][2].as_str(), about[0][4].as_str()), ("1024", "true"));
     assert_eq!(about.len(), 2, "nobody has analyzed the columns");
+    // What is generated takes no storage.
+    let nation = statistics_of(&connection, ["samples", "tpch", "nation"], true);
+    assert_eq!(
+        nation,
+        [
+            ["nation", "", "1024", "{float64=0.0}", "true"],
+            ["nation", "", "6", "{float64=25.0}", "true"]
+        ]
+    );
     let names = one(connection.get_statistic_names().unwrap());
     assert_eq!(names.num_rows(), 1);
     assert_eq!(array_value_to_string(names.column(1), 0).unwrap(), "1024");

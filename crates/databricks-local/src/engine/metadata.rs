@@ -417,6 +417,13 @@ pub(crate) async fn describe_table(context: &Context, name: &[String], extended:
                 let (bytes, rows) = stored.size();
                 detail("Statistics", &format!("{bytes} bytes, {rows} rows"));
             }
+        } else if let Some(rows) = table
+            .provider
+            .statistics()
+            .and_then(|known| known.num_rows.get_value().copied())
+        {
+            // Rows that are generated while they are read take no storage.
+            detail("Statistics", &format!("0 bytes, {rows} rows"));
         }
     }
     texts(&["col_name", "data_type", "comment"], rows)

@@ -225,6 +225,13 @@ impl TableProvider for TpchTable {
         TableType::Base
     }
 
+    fn statistics(&self) -> Option<Statistics> {
+        Some(Statistics {
+            num_rows: self.table.rows(self.scale_factor),
+            ..Statistics::new_unknown(&self.schema)
+        })
+    }
+
     async fn scan(
         &self,
         _state: &dyn Session,

@@ -204,11 +204,8 @@ fn a_file_that_is_no_table_is_a_warning() {
     };
     let output = run("SHOW TABLES IN main.data");
     assert!(
-        output.status.success() && support::stdout(&output).contains("whole"),
+        output.status.success() && stdout(&output).contains("whole"),
         "{output:?}"
     );
-    assert!(
-        support::stderr(&output).starts_with("warning: The file ")
-            && support::stderr(&output).contains("broken.parquet")
-    );
+    assert!(stderr(&output).starts_with("warning: The file ") && stderr(&output).contains("broken.parquet"));
 }

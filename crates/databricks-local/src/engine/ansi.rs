@@ -110,13 +110,32 @@ impl Rewriter<'_> {
             LogicalPlan::Union(union) => Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(
                 union.inputs,
             )?))),
-            LogicalPlan::Values(values) => narrowed_values(values, self.narrow),
+            LogicalPlan::Values(values) => self.values(values),
             LogicalPlan::Window(window) => {
                 let window = self.expressions(LogicalPlan::Window(window))?;
                 window.transform_data(|window| Ok(Transformed::yes(with_int_ranks(window)?)))
             }
             plan => self.expressions(plan),
         }
+    }
+
+    /// Rows with the types that their values have here. Where all of them are literals, a column narrows as a whole or not at all.
+    fn values(&self, values: Values) -> Result<Transformed<LogicalPlan>> {
+        let mut exprs = values.values.iter().flatten();
+        if exprs.all(|expr| matches!(expr, Expr::Literal(..)) || bound_row(expr).is_some()) {
+            return narrowed_values(values, self.narrow);
+        }
+        let nothing = DFSchema::empty();
+        let rewritten = |expr: Expr| match (bound_row(&expr), coerced_null(&expr)) {
+            (Some(value), _) | (None, Some(value)) => Ok(value),
+            (None, None) => Ok(expr.transform_up(|expr| self.expr(expr, &nothing))?.data),
+        };
+        let rows = values
+            .values
+            .into_iter()
+            .map(|row| row.into_iter().map(rewritten).collect());
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        Ok(Transformed::yes(LogicalPlanBuilder::values(rows)?.build()?))
     }
 
     fn expressions(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
@@ -253,16 +272,8 @@ fn with_int_ranks(window: LogicalPlan) -> Result<LogicalPlan> {
     LogicalPlanBuilder::from(window).project(columns)?.build()
 }
 
-/// Values keep the types of their schema unless all of a column's literals can change with it.
+/// Literals keep the types of their schema unless all of a column can change with it.
 fn narrowed_values(values: Values, narrow: bool) -> Result<Transformed<LogicalPlan>> {
-    let all_literals = values
-        .values
-        .iter()
-        .flatten()
-        .all(|expr| matches!(expr, Expr::Literal(..)) || bound_row(expr).is_some());
-    if !all_literals {
-        return Ok(Transformed::no(LogicalPlan::Values(values)));
-    }
     let mut rows = values.values;
     for column in 0..values.schema.fields().len() {
         if narrow && rows.iter().all(|row| narrowed(&row[column]).is_some()) {
@@ -285,6 +296,16 @@ fn call(function: Arc<ScalarUDF>, left: Expr, right: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![left, right]))
 }
 
+/// The NULL that the planner made a BIGINT, because of the numbers in its column, before they became INT.
+fn coerced_null(expr: &Expr) -> Option<Expr> {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(None), metadata) if !is_bound(metadata.as_ref()) => {
+            Some(Expr::Literal(ScalarValue::Null, metadata.clone()))
+        }
+        _ => None,
+    }
+}
+
 /// An integer literal as INT, or NULL as it is, or nothing.
 fn narrowed(expr: &Expr) -> Option<Expr> {
     match expr {
@@ -294,7 +315,7 @@ fn narrowed(expr: &Expr) -> Option<Expr> {
             Some(Expr::Literal(ScalarValue::Int32(Some(value)), metadata.clone()))
         }
         Expr::Literal(value, _) if value.data_type() == DataType::Null => Some(expr.clone()),
-        _ => None,
+        _ => coerced_null(expr),
     }
 }
 

@@ -257,3 +257,30 @@ async fn a_timestamp_is_shown_in_the_zone_of_the_session() {
     let answer = run(&session, "SELECT TIMESTAMP '2024-07-01 12:00:00' AS t").await;
     assert_eq!(answer.rows, text(&[&["2024-07-01T12:00:00+02:00"]]));
 }
+
+#[tokio::test]
+async fn a_table_made_of_literals_has_their_types() {
+    let session = session();
+    for (values, expected) in [
+        ("(1)", "a INT"),
+        ("(1), (NULL)", "a INT"),
+        ("(-1), (1 + 1)", "a INT"),
+        ("(1), (3000000000)", "a BIGINT"),
+        ("(1 + 1), (3000000000)", "a BIGINT"),
+        ("(1), (1L)", "a BIGINT"),
+        ("(array(1)), (array(2))", "a ARRAY<INT>"),
+        ("(CAST(1 AS SMALLINT))", "a SMALLINT"),
+    ] {
+        run(
+            &session,
+            &format!("CREATE OR REPLACE TABLE t AS SELECT * FROM VALUES {values} AS v(a)"),
+        )
+        .await;
+        let made = run(&session, "SELECT * FROM t").await.columns;
+        assert_eq!(made, [expected], "{values}");
+        let selected = run(&session, &format!("SELECT * FROM VALUES {values} AS v(a)"))
+            .await
+            .columns;
+        assert_eq!(selected, made, "{values}");
+    }
+}

@@ -2,6 +2,7 @@
 
     cargo build --release -p bench
     python3 bench/run.py [--rounds N] [--python VENV/bin/python] [--driver libadbc_driver_databricks.so]
+    python3 bench/run.py --latency-ms 30 --mib-per-s 20 ...   # the chunks come from storage at a distance
 
 Needs a recording (bench/record.py). Every client is a process of its own, rounds are interleaved, medians are printed, with
 ratios to the floor of the same run. CPU time and peak memory are the operating system's (getrusage), of the whole process.
@@ -44,16 +45,21 @@ def main():
     arguments.add_argument("--queries", type=int, default=1000)
     arguments.add_argument("--python", help="a Python with the other clients and pyarrow")
     arguments.add_argument("--clients", default="kernel,connector,arrowbricks")
+    arguments.add_argument("--latency-ms", type=float, default=0, help="how long a chunk waits for its first byte")
+    arguments.add_argument("--mib-per-s", type=float, help="how fast a connection to storage is")
     arguments.add_argument("--driver", help="the shared library, to measure it through the C interface from Python")
     options = arguments.parse_args()
     large_answer = json.loads((pathlib.Path(options.tape) / "large.json").read_text())["manifest"]
     rows, chunks = large_answer["total_row_count"], large_answer["total_chunk_count"]
 
-    server = subprocess.Popen([BIN / "replay", options.tape], stdout=subprocess.PIPE, text=True)
+    distance = {"STORAGE_LATENCY_MS": options.latency_ms, "STORAGE_MIB_PER_S": options.mib_per_s}
+    distance = {name: str(value) for name, value in distance.items() if value}
+    server = subprocess.Popen([BIN / "replay", options.tape], stdout=subprocess.PIPE, text=True, env=dict(os.environ, **distance))
     try:
         url = server.stdout.readline().strip()
-        large = {"floor": [BIN / "floor", url, str(chunks)], "this driver, Rust": [BIN / "fetch", url, "large"]}
-        small = {"this driver, Rust": [BIN / "fetch", url, "small", str(options.queries)]}
+        large = {"floor": [BIN / "floor", url, "large", str(chunks)], "this driver, Rust": [BIN / "fetch", url, "large"]}
+        small = {"floor": [BIN / "floor", url, "small", str(options.queries)],
+                 "this driver, Rust": [BIN / "fetch", url, "small", str(options.queries)]}
         names = options.clients.split(",") if options.python and options.clients else []
         if options.driver:
             names.append("adbc")
@@ -85,6 +91,8 @@ def main():
             peak = max(run["peak_mib"] for run in runs)
             print(f"| {name} | {seconds:.2f} | {seconds / floor['seconds']:.2f} | {cpu:.2f} "
                   f"| {cpu / floor['cpu_seconds']:.2f} | {first} | {peak:.0f} | {missing} |")
+        if distance:
+            return
         print(f"\n{options.queries} small queries, one after the other\n")
         print("| client | p50 ms | p99 ms |\n|---|---|---|")
         for name, runs in rounds(small).items():

@@ -60,7 +60,7 @@ fn large(mut connection: Connection) -> Result<(), Box<dyn Error>> {
 }
 
 fn small(mut connection: Connection, count: usize) -> Result<(), Box<dyn Error>> {
-    let mut times = Vec::with_capacity(count);
+    let mut times = bench::Times::default();
     for _ in 0..count {
         let started = Instant::now();
         let mut statement = connection.new_statement()?;
@@ -69,18 +69,12 @@ fn small(mut connection: Connection, count: usize) -> Result<(), Box<dyn Error>>
         for batch in statement.execute()? {
             rows += batch?.num_rows();
         }
-        times.push(started.elapsed());
+        times.add(started.elapsed());
         if rows != 1 {
             return Err("the small result has one row".into());
         }
     }
-    times.sort_unstable();
-    let at = |share: f64| times[(((count - 1) as f64) * share) as usize].as_secs_f64() * 1e3;
-    show(&format!(
-        "{{\"queries\": {count}, \"p50_ms\": {:.4}, \"p99_ms\": {:.4}}}",
-        at(0.5),
-        at(0.99)
-    ));
+    show(&times.to_json());
     Ok(())
 }
 

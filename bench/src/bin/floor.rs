@@ -1,6 +1,7 @@
-//! The floor: downloads the chunks of the large result on two threads and decompresses them, and does nothing else.
+//! The floor: downloads the chunks of the large result on two threads and decompresses them, and does nothing else; or asks for the small
+//! result over one blocking connection and reads nothing of the answer.
 //!
-//! `floor URL CHUNKS` prints one line of JSON. No driver can be faster by more than what it saves on these two.
+//! `floor URL large CHUNKS` or `floor URL small COUNT` prints one line of JSON. No driver can be faster by more than what it saves on these.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -14,14 +15,21 @@ use lz4_flex::frame::FrameDecoder;
 const THREADS: usize = 2;
 
 fn main() -> io::Result<()> {
-    let mut arguments = env::args().skip(1);
-    let usage = || io::Error::other("usage: floor URL CHUNKS");
-    let url = arguments.next().ok_or_else(usage)?;
-    let chunks: usize = arguments
-        .next()
-        .and_then(|count| count.parse().ok())
-        .ok_or_else(usage)?;
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let usage = || io::Error::other("usage: floor URL large CHUNKS | floor URL small COUNT");
+    let [url, what, count] = arguments.as_slice() else {
+        return Err(usage());
+    };
     let host = url.trim_start_matches("http://");
+    let count: usize = count.parse().map_err(io::Error::other)?;
+    match what.as_str() {
+        "large" => large(host, count),
+        "small" => small(host, count),
+        _ => Err(usage()),
+    }
+}
+
+fn large(host: &str, chunks: usize) -> io::Result<()> {
     let started = Instant::now();
     let next = AtomicUsize::new(0);
     let plain: io::Result<usize> = thread::scope(|scope| {
@@ -37,7 +45,29 @@ fn main() -> io::Result<()> {
             })
             .sum()
     });
-    show(plain?, started, bench::peak_mib());
+    show(&format!(
+        "{{\"seconds\": {:.4}, \"plain_mib\": {}, \"peak_mib\": {}}}",
+        started.elapsed().as_secs_f64(),
+        plain? >> 20,
+        bench::peak_mib()
+    ));
+    Ok(())
+}
+
+fn small(host: &str, count: usize) -> io::Result<()> {
+    let mut wire = Wire::new(TcpStream::connect(host)?)?;
+    let (mut answer, mut times) = (Message::default(), bench::Times::default());
+    let body = br#"{"statement":"SELECT 1","warehouse_id":"0","disposition":"INLINE_OR_EXTERNAL_LINKS"}"#;
+    let start = format!("POST /api/2.0/sql/statements HTTP/1.1\r\nHost: {host}");
+    for _ in 0..count {
+        let started = Instant::now();
+        wire.write(&start, "Content-Type: application/json\r\n", body)?;
+        if !wire.read(&mut answer)? || !answer.start.contains(" 200 ") {
+            return Err(io::Error::other("the statement has no answer"));
+        }
+        times.add(started.elapsed());
+    }
+    show(&times.to_json());
     Ok(())
 }
 
@@ -63,10 +93,6 @@ fn work(host: &str, chunks: usize, next: &AtomicUsize) -> io::Result<usize> {
 }
 
 #[allow(clippy::print_stdout)]
-fn show(plain: usize, started: Instant, peak_mib: u64) {
-    println!(
-        "{{\"seconds\": {:.4}, \"plain_mib\": {}, \"peak_mib\": {peak_mib}}}",
-        started.elapsed().as_secs_f64(),
-        plain >> 20
-    );
+fn show(line: &str) {
+    println!("{line}");
 }

@@ -232,8 +232,8 @@ class DatabaseOptions(_Option):
 
     CLOUDFETCH_MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes"
     """How many bytes the chunks of one result that are being fetched and decoded, or wait to be
-    read, may occupy, whichever way they come; 96 MiB. One chunk is always allowed. Default:
-    `100663296`."""
+    read, may occupy, whichever way they come; 128 MiB. One chunk is always allowed. Default:
+    `134217728`."""
 
     CLOUDFETCH_URL_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
     """A link is renewed when it expires within this many seconds. Default: `60`."""
@@ -440,8 +440,8 @@ class ConnectionOptions(_Option):
 
     CLOUDFETCH_MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes"
     """How many bytes the chunks of one result that are being fetched and decoded, or wait to be
-    read, may occupy, whichever way they come; 96 MiB. One chunk is always allowed. Default:
-    `100663296`."""
+    read, may occupy, whichever way they come; 128 MiB. One chunk is always allowed. Default:
+    `134217728`."""
 
     CLOUDFETCH_URL_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
     """A link is renewed when it expires within this many seconds. Default: `60`."""
@@ -559,8 +559,8 @@ class StatementOptions(_Option):
 
     CLOUDFETCH_MEMORY_BUDGET_BYTES = "databricks.cloudfetch.memory_budget_bytes"
     """How many bytes the chunks of one result that are being fetched and decoded, or wait to be
-    read, may occupy, whichever way they come; 96 MiB. One chunk is always allowed. Default:
-    `100663296`."""
+    read, may occupy, whichever way they come; 128 MiB. One chunk is always allowed. Default:
+    `134217728`."""
 
     CLOUDFETCH_URL_EXPIRATION_BUFFER_S = "databricks.cloudfetch.url_expiration_buffer_s"
     """A link is renewed when it expires within this many seconds. Default: `60`."""

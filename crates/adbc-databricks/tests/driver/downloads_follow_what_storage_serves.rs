@@ -1,11 +1,11 @@
 //! As many downloads run at a time as pay: never more than allowed, more than at first where storage takes its time, and few where it
-//! refuses. No row is lost over it.
+//! refuses. Memory bounds the files, not the larger chunks that they will be. No row is lost over it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, cloud, is_storage, query, refusal};
+use crate::support::{Reply, Server, cloud, constant, file, is_storage, last_number, lz4, query, refusal};
 
 const CHUNKS: u64 = 100;
 const ROWS: u64 = 5;
@@ -19,11 +19,21 @@ struct Counts {
 
 /// Reads from storage that takes a while for each file, and refuses what comes while it is busy with `serves` others.
 fn read(max: &str, serves: usize) -> Arc<Counts> {
+    let options = [
+        ("databricks.cloudfetch.parallel_downloads", max),
+        ("databricks.retry.max_retries", "100"),
+    ];
+    let (counts, rows) = read_with(&options, ROWS, serves, |index| file(index, ROWS));
+    assert_eq!(rows, (0..(CHUNKS * ROWS) as i64).collect::<Vec<_>>());
+    counts
+}
+
+fn read_with(options: &[(&str, &str)], rows: u64, serves: usize, file: fn(u64) -> Vec<u8>) -> (Arc<Counts>, Vec<i64>) {
     let counts = Arc::new(Counts::default());
     let shared = Arc::clone(&counts);
     let server = Server::start(move |request, port| {
         if !is_storage(request) {
-            return cloud(request, port, CHUNKS, ROWS);
+            return cloud(request, port, CHUNKS, rows);
         }
         let running = shared.running.fetch_add(1, Ordering::SeqCst) + 1;
         shared.most.fetch_max(running, Ordering::SeqCst);
@@ -32,21 +42,15 @@ fn read(max: &str, serves: usize) -> Arc<Counts> {
             Some(refusal(503, "SLOW_DOWN"))
         } else {
             std::thread::sleep(Duration::from_millis(20));
-            cloud(request, port, CHUNKS, ROWS)
+            Some(Reply::Bytes(file(last_number(&request.path))))
         };
         shared.running.fetch_sub(1, Ordering::SeqCst);
         reply
     });
-    let mut connection = server.connect_with(&[
-        ("databricks.cloudfetch.parallel_downloads", max),
-        ("databricks.cloudfetch.straggler_mitigation", "false"),
-        ("databricks.retry.max_retries", "100"),
-    ]);
-    assert_eq!(
-        query(&mut connection).unwrap(),
-        (0..(CHUNKS * ROWS) as i64).collect::<Vec<_>>()
-    );
-    counts
+    let options = [&[("databricks.cloudfetch.straggler_mitigation", "false")], options].concat();
+    let mut connection = server.connect_with(&options);
+    let read = query(&mut connection).unwrap();
+    (counts, read)
 }
 
 #[test]
@@ -70,4 +74,19 @@ fn few_where_storage_refuses() {
         refused > 0 && refused < CHUNKS as usize,
         "{refused} of {CHUNKS} were refused"
     );
+}
+
+#[test]
+fn as_many_as_their_files_fit_into_memory_where_storage_takes_its_time() {
+    const ROWS: u64 = 4_000;
+    // A hundredth of the chunk's size, compressed.
+    let file = |index| lz4(&constant(index as i64, ROWS as usize));
+    // Room for four chunks and a bit.
+    let budget = (4 * 8 * ROWS + 10_000).to_string();
+    let options = [("databricks.cloudfetch.memory_budget_bytes", budget.as_str())];
+    let (counts, rows) = read_with(&options, ROWS, usize::MAX, file);
+    let expected = (0..CHUNKS as i64).flat_map(|index| std::iter::repeat_n(index, ROWS as usize));
+    assert!(rows.into_iter().eq(expected));
+    let most = counts.most.load(Ordering::SeqCst);
+    assert!(most > 6, "{most} at a time");
 }

@@ -349,6 +349,15 @@ pub fn stream(ranges: &[std::ops::Range<i64>]) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
+/// A stream of one batch in which every row is the same.
+pub fn constant(value: i64, rows: usize) -> Vec<u8> {
+    let column = Arc::new(Int64Array::from_value(value, rows)) as ArrayRef;
+    let batch = RecordBatch::try_new(batch(0..0).schema(), vec![column]).unwrap();
+    let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
 pub fn lz4(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
     encoder.write_all(bytes).unwrap();

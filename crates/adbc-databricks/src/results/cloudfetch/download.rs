@@ -14,7 +14,7 @@ use super::intake::Intake;
 use super::links::Link;
 use super::stragglers::{Progress, Running};
 use super::unpack::Unpacked;
-use super::{Context, QUICK, Turn};
+use super::{Context, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Attempt;
 use crate::http::retry::{Failure, Repeat, jitter};
@@ -74,7 +74,7 @@ async fn get(context: &Context, wanted: &Wanted, claim: Reservation) -> Result<D
                 // The time of others says what went wrong, and nothing about how many downloads pay.
                 if retries + refreshes + broken == 0 && !intake.is_overtaking {
                     slot.finished(intake.received_bytes);
-                    context.is_quick.store(started.elapsed() < QUICK, Ordering::Relaxed);
+                    context.haste.downloaded(started.elapsed());
                 }
                 drop(slot);
                 intake.wait(&wanted.turn).await;
@@ -151,19 +151,21 @@ async fn unpack(context: &Context, index: u64, rows: Option<u64>, intake: &mut I
     let mut child = context.parent.child(&operations::RESULTS_DECODE);
     child.set(tags::CHUNK_INDEX, index as i64);
     let permit = context.run.session().background().permit();
-    let unpacked = tokio::task::spawn_blocking(move || {
+    let unpacking = tokio::task::spawn_blocking(move || {
         let decompression = unpacking.took;
         let unpacked = unpacking.finish(&buffers, cells.as_ref(), index, rows);
         drop(claim);
-        child.set(tags::RESULT_DECODE_TIME, child.elapsed() + decompression);
+        let took = child.elapsed() + decompression;
+        child.set(tags::RESULT_DECODE_TIME, took);
         observe::end(child, &unpacked);
         // A decoding cannot be aborted: closing the session waits for it, so that its record is complete.
         drop(permit);
-        unpacked
+        (unpacked, took)
     });
+    let ended = unpacking.await;
+    let (unpacked, took) = ended.map_err(|_| Error::internal("the decoder ended without an answer"))?;
+    context.haste.decoded(took);
     unpacked
-        .await
-        .unwrap_or_else(|_| Err(Error::internal("the decoder ended without an answer")))
 }
 
 /// Downloads a file, with a second try beside the first if that falls behind. What is here first is taken.

@@ -3,11 +3,12 @@
 //! One task per result claims memory for the files of the chunks and starts their downloads, and gives the chunks their turns to be
 //! decoded; both in order. A file that is here before its turn waits as it came, a third of its later size: so many can be on their way,
 //! and few are decoded ahead of the reader. A chunk goes to the reader when it and all before it are there. [`links`] gets and renews
-//! links, [`gate`] lets as many downloads run as [`pace`] says pay, [`intake`] takes a file in, [`unpack`] makes batches of it,
-//! [`download`] makes every further try, [`stragglers`] says which download needs one beside it.
+//! links, [`gate`] lets as many downloads run as [`pace`] says pay, [`haste`] says whether files come as fast as they are decoded, [`intake`]
+//! takes a file in, [`unpack`] makes batches of it, [`download`] makes every further try, [`stragglers`] says which download needs one beside it.
 
 mod download;
 mod gate;
+mod haste;
 mod intake;
 mod links;
 mod pace;
@@ -18,7 +19,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use activity::Parent;
 use arrow_schema::SchemaRef;
@@ -34,13 +34,12 @@ use crate::error::{Error, Result};
 use crate::sea::run::Run;
 use download::{Downloaded, Wanted};
 use gate::Gate;
+use haste::Haste;
 use links::Links;
 use stragglers::Stragglers;
 
 /// How many chunks may be started ahead of the reader, per parallel download: those that are running, and as many that are here.
 const WINDOW_PER_DOWNLOAD: usize = 2;
-/// A download that takes less has little to gain from others beside it.
-const QUICK: Duration = Duration::from_millis(100);
 /// The chunks that may be decoded beyond one for each processor: the one that is being read and the next. A chunk that waits longer takes
 /// a third of the memory as a file.
 const CHUNKS_BESIDE_DECODERS: usize = 2;
@@ -57,8 +56,7 @@ struct Context {
     stragglers: Stragglers,
     budget: Arc<Budget>,
     buffers: Arc<Pool>,
-    /// Whether the last download that went through at once was quick.
-    is_quick: AtomicBool,
+    haste: Haste,
     compressed: bool,
     /// What the files' cells are, when they are rows of JSON and not Arrow streams.
     cells: Option<SchemaRef>,
@@ -102,7 +100,7 @@ pub(super) async fn fetch(
         stragglers: Stragglers::new(limits.stragglers),
         budget: Budget::new(limits.memory_budget_bytes, compressed),
         buffers: Pool::new(usize::try_from(limits.memory_budget_bytes).unwrap_or(usize::MAX)),
-        is_quick: AtomicBool::new(false),
+        haste: Haste::default(),
         compressed,
         cells,
         max_link_refreshes: limits.max_link_refreshes,
@@ -114,7 +112,7 @@ pub(super) async fn fetch(
     loop {
         // Before more files: what they claim must not keep those that are here from being decoded.
         give_turns(&context, processors, &mut started);
-        let window = match context.is_quick.load(Ordering::Relaxed) {
+        let window = match context.haste.is_quick() {
             true => processors + CHUNKS_BESIDE_DECODERS,
             false => context.gate.limit().saturating_mul(WINDOW_PER_DOWNLOAD),
         };
@@ -151,7 +149,7 @@ pub(super) async fn fetch(
 fn give_turns(context: &Context, processors: usize, started: &mut VecDeque<Task>) {
     let budget = &context.budget;
     for task in started.iter_mut().filter(|task| task.claim.is_none()) {
-        let most = match task.turn.is_file_here() || context.is_quick.load(Ordering::Relaxed) {
+        let most = match task.turn.is_file_here() || context.haste.is_quick() {
             true => processors + CHUNKS_BESIDE_DECODERS,
             false => 1,
         };

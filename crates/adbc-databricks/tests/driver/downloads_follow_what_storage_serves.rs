@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{Reply, Server, cloud, constant, file, is_storage, last_number, lz4, query, refusal};
+use adbc_core::sync::Statement as _;
+
+use crate::support::{Reply, Server, cloud, constant, file, is_storage, last_number, lz4, query, refusal, statement};
 
 const CHUNKS: u64 = 100;
 const ROWS: u64 = 5;
@@ -89,4 +91,25 @@ fn as_many_as_their_files_fit_into_memory_where_storage_takes_its_time() {
     assert!(rows.into_iter().eq(expected));
     let most = counts.most.load(Ordering::SeqCst);
     assert!(most > 6, "{most} at a time");
+}
+
+#[test]
+fn quick_downloads_wait_for_a_slow_reader() {
+    const CHUNKS: u64 = 12;
+    const ROWS: u64 = 1_000_000;
+    // Decoding takes longer than sending a hundredth of the bytes.
+    let file = lz4(&constant(1, ROWS as usize));
+    let server = Server::start(move |request, port| match is_storage(request) {
+        true => Some(Reply::Bytes(file.clone())),
+        false => cloud(request, port, CHUNKS, ROWS),
+    });
+    let mut connection = server.connect();
+    let mut statement = statement(&mut connection, "SELECT 1");
+    let mut rows = 0;
+    for batch in statement.execute().unwrap() {
+        rows += batch.unwrap().num_rows() as u64;
+        // Long enough for everything that may be fetched ahead to be here.
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    assert_eq!(rows, CHUNKS * ROWS);
 }

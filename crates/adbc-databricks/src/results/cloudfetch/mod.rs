@@ -34,7 +34,7 @@ use crate::error::{Error, Result};
 use crate::sea::run::Run;
 use download::{Downloaded, Wanted};
 use gate::Gate;
-use haste::Haste;
+use haste::{Arrival, Haste};
 use links::Links;
 use stragglers::Stragglers;
 
@@ -105,23 +105,31 @@ pub(super) async fn fetch(
         cells,
         max_link_refreshes: limits.max_link_refreshes,
     });
-    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let most_held = thread::available_parallelism().map_or(1, usize::from) + CHUNKS_BESIDE_DECODERS;
     let mut started = VecDeque::new();
     let mut index = promise.first;
     let mut shape = None;
     loop {
         // Before more files: what they claim must not keep those that are here from being decoded.
-        give_turns(&context, processors, &mut started);
-        let window = match context.haste.is_quick() {
-            true => processors + CHUNKS_BESIDE_DECODERS,
-            false => context.gate.limit().saturating_mul(WINDOW_PER_DOWNLOAD),
+        give_turns(&context, most_held, &mut started);
+        let has_room = match context.haste.arrival() {
+            Arrival::Slow => started.len() < context.gate.limit().saturating_mul(WINDOW_PER_DOWNLOAD),
+            // More than can be decoded soon would only wait, in memory.
+            _ => {
+                let waiting = started.iter().filter(|task: &&Task| task.claim.is_none()).count();
+                context.budget.held_chunks() + waiting < most_held
+            }
         };
-        let more = started.len() < window && has_chunk(&context.links, promise, index).await?;
+        // Asked only where the answer matters, because it may take a request.
+        let more = (has_room || started.is_empty()) && has_chunk(&context.links, promise, index).await?;
         if !more && started.is_empty() {
             return Ok(());
         }
         let bytes = claim(&manifest, &context.links, index);
-        if more && let Some(claim) = context.budget.file(bytes) {
+        if more
+            && has_room
+            && let Some(claim) = context.budget.file(bytes)
+        {
             let wanted = Wanted {
                 index,
                 rows: expected_rows(&manifest, index),
@@ -146,13 +154,11 @@ pub(super) async fn fetch(
 /// Lets chunks be decoded in their order, as many as fit. That a chunk is decoded while its file arrives saves a copy and costs, for as long
 /// as that takes, the memory of three files: with slow downloads it is better spent on others beside it, except for the one chunk that
 /// the reader waits for.
-fn give_turns(context: &Context, processors: usize, started: &mut VecDeque<Task>) {
+fn give_turns(context: &Context, most_held: usize, started: &mut VecDeque<Task>) {
     let budget = &context.budget;
     for task in started.iter_mut().filter(|task| task.claim.is_none()) {
-        let most = match task.turn.is_file_here() || context.haste.is_quick() {
-            true => processors + CHUNKS_BESIDE_DECODERS,
-            false => 1,
-        };
+        let is_decoded_soon = task.turn.is_file_here() || context.haste.arrival() == Arrival::Quick;
+        let most = if is_decoded_soon { most_held } else { 1 };
         if budget.held_chunks() >= most {
             return;
         }

@@ -52,7 +52,9 @@ impl Settings {
     /// A copy in which these options have their defaults.
     pub(crate) fn without(&self, keys: &[&'static str]) -> Self {
         let mut copy = self.clone();
-        copy.change().values.retain(|key, _| !keys.contains(key));
+        for &key in keys {
+            copy.unset(key);
+        }
         copy
     }
 
@@ -342,7 +344,7 @@ fn not_found(message: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{ACCESS_TOKEN, PARALLEL_DOWNLOADS, STATEMENT_TIMEOUT_S};
+    use crate::options::{ACCESS_TOKEN, DISPOSITION, FORMAT, PARALLEL_DOWNLOADS, STATEMENT_TIMEOUT_S};
 
     #[test]
     fn a_number_may_come_as_text_or_as_itself_and_reads_back_both_ways() {
@@ -381,6 +383,17 @@ mod tests {
             settings.set(ACCESS_TOKEN, &"x".into()).unwrap_err().kind(),
             ErrorKind::NotImplemented
         );
+    }
+
+    #[test]
+    fn what_was_not_given_is_left_out_without_a_copy_of_the_rest() {
+        let mut settings = Settings::new(Scope::Database);
+        settings.set(PARALLEL_DOWNLOADS, &"3".into()).unwrap();
+        let same = settings.without(&[DISPOSITION, FORMAT]);
+        assert!(Arc::ptr_eq(&same.given, &settings.given));
+        settings.set(FORMAT, &"JSON_ARRAY".into()).unwrap();
+        let other = settings.without(&[DISPOSITION, FORMAT]);
+        assert!(!other.has(FORMAT) && other.has(PARALLEL_DOWNLOADS) && settings.has(FORMAT));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use arrow_array::RecordBatchReader;
 use arrow_schema::Schema;
 
 use crate::cancel::CancelHandle;
-use crate::error::{Error, Result as DriverResult};
+use crate::error::{Error, ErrorKind, Result as DriverResult};
 use crate::metadata::Asker;
 use crate::metadata::objects::Filters;
 use crate::metadata::statistics;
@@ -139,15 +139,22 @@ impl Connection {
         metadata::current_namespace(&self.asker(&cancel)?)
     }
 
-    /// The server's version, which it is asked for once. An answer that did not come is asked for again by the next call.
-    fn vendor_version(&self) -> Option<String> {
+    /// The server's version, which it is asked for once. An answer that did not come is `None`, and asked for again by the next call.
+    ///
+    /// # Errors
+    /// `Cancelled`.
+    fn vendor_version(&self) -> DriverResult<Option<String>> {
         if let Some(known) = self.vendor_version.get() {
-            return known.clone();
+            return Ok(known.clone());
         }
         let (cancel, _calling) = self.cancel.overlapping();
-        let asker = self.asker(&cancel).ok()?;
-        let version = metadata::vendor_version(&asker).ok()?;
-        self.vendor_version.get_or_init(|| version).clone()
+        let version = self.asker(&cancel).and_then(|asker| metadata::vendor_version(&asker));
+        match version {
+            Ok(version) => Ok(self.vendor_version.get_or_init(|| version).clone()),
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
+            // It costs nobody the other facts.
+            Err(_) => Ok(None),
+        }
     }
 
     fn text(&self, key: &str) -> DriverResult<String> {
@@ -188,6 +195,9 @@ impl adbc_core::sync::Connection for Connection {
 
     /// Facts of the driver and the vendor. Only the vendor's version (Databricks SQL's, such as `2026.10`, or the runtime's of a
     /// cluster) is the server's to tell; it is null when the server does not.
+    ///
+    /// # Errors
+    /// `CANCELLED` while the server is asked.
     ///
     /// # Blocking
     /// For one statement, the first time that the vendor's version is asked for: by its code, or by `None`.

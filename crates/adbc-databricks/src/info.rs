@@ -52,10 +52,10 @@ const FACTS: [(InfoCode, Fact); 11] = [
 /// one of the facts.
 ///
 /// # Errors
-/// `Internal` if the batch does not fit ADBC's schema, which a test excludes.
+/// What `vendor_version` says; `Internal` if the batch does not fit ADBC's schema, which a test excludes.
 pub(crate) fn reader(
     codes: Option<&HashSet<InfoCode>>,
-    vendor_version: impl Fn() -> Option<String>,
+    vendor_version: impl Fn() -> Result<Option<String>>,
 ) -> Result<OneBatch> {
     let wanted = FACTS
         .iter()
@@ -72,7 +72,7 @@ pub(crate) fn reader(
                 0
             }
             Fact::VendorVersion => {
-                texts.append_option(vendor_version());
+                texts.append_option(vendor_version()?);
                 0
             }
             Fact::Flag(flag) => {
@@ -114,7 +114,7 @@ pub(crate) fn reader(
 /// The answer to `get_table_types`.
 ///
 /// # Errors
-/// As [`reader`].
+/// `Internal`, as [`reader`].
 pub(crate) fn table_types() -> Result<OneBatch> {
     let types = StringArray::from_iter_values(metadata::TABLE_TYPES);
     one_batch(Arc::clone(&schemas::GET_TABLE_TYPES_SCHEMA), vec![Arc::new(types)])
@@ -137,7 +137,7 @@ mod tests {
 
     fn names(codes: Option<&HashSet<InfoCode>>) -> Vec<u32> {
         use arrow_array::cast::AsArray;
-        let batch = reader(codes, || None).unwrap().next().unwrap().unwrap();
+        let batch = reader(codes, || Ok(None)).unwrap().next().unwrap().unwrap();
         batch
             .column(0)
             .as_primitive::<arrow_array::types::UInt32Type>()

@@ -114,6 +114,23 @@ fn calls_of_a_connection_that_overlap_are_all_cancelled() {
 }
 
 #[test]
+fn while_get_info_asks_for_the_vendors_version() {
+    let (server, gate) = Server::gated(Request::is_execute, |request, _| {
+        request.is_execute().then(|| ok(inline(3)))
+    });
+    let connection = server.connect();
+    thread::scope(|scope| {
+        let call = scope.spawn(|| connection.get_info(None).map(drop));
+        server.wait_until("the question", |asked| asked.iter().any(Request::is_execute));
+        connection.get_cancel_handle().try_cancel().unwrap();
+        assert_eq!(call.join().unwrap().unwrap_err().status, Status::Cancelled);
+    });
+    gate.open();
+    wait_for_cancel_and_close(&server);
+    connection.get_info(None).unwrap();
+}
+
+#[test]
 fn all_partitions_that_a_connection_reads() {
     let server = Server::start(|request, port| cloud(request, port, 2, 5));
     let mut connection = server.connect();

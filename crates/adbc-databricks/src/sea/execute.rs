@@ -1,5 +1,6 @@
 //! Submitting a statement and waiting for it.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use databricks_wire::Sensitive;
 use databricks_wire::sea::{
     self, Compression, Disposition, ExecuteStatementRequest, Format, Parameter, StatementResponse, StatementState,
 };
+use futures::FutureExt as _;
 use reqwest::Method;
 
 use super::background::Lasting;
@@ -160,7 +162,18 @@ impl Submission {
 /// # Cancellation
 /// When the run is stopped the caller is answered at once. A submission in flight goes on in the background, so that the
 /// server can be told to cancel as soon as it says what.
+///
+/// # Panics
+/// Never: what panics in here is an `Internal` error, so that whoever executes gives the run up and ends its record as after any other.
 pub(crate) async fn execute(run: &Arc<Run>, submission: Submission, parent: &Parent) -> Result<StatementResponse> {
+    let executed = AssertUnwindSafe(executed(run, submission, parent)).catch_unwind().await;
+    executed.unwrap_or_else(|_| {
+        let error = Error::internal("the execution ended without an answer (it panicked)");
+        Err(error.with_statement_id(run.statement_id()))
+    })
+}
+
+async fn executed(run: &Arc<Run>, submission: Submission, parent: &Parent) -> Result<StatementResponse> {
     let timeout = submission.timeout;
     let poll_interval_max = submission.poll_interval_max;
     let submitting = Lasting::new({

@@ -22,14 +22,18 @@ pub(super) fn changes_session(sql: &str) -> bool {
             if word == "GLOBAL" {
                 word = next();
             }
-            matches!(word.as_str(), "TEMP" | "TEMPORARY")
+            matches!(word.as_str(), "TEMP" | "TEMPORARY" | UNCLEAR)
         }
         _ => true,
     }
 }
 
-/// The words that a statement begins with, past comments, blanks and opening parentheses.
+/// The words that a statement begins with, past comments, blanks and opening parentheses. From a comment on whose end depends on who
+/// reads it, all words are [`UNCLEAR`].
 struct Words<'a>(&'a str);
+
+/// Stands for a word that is not known.
+const UNCLEAR: &str = "?";
 
 impl<'a> Iterator for Words<'a> {
     type Item = &'a str;
@@ -37,14 +41,22 @@ impl<'a> Iterator for Words<'a> {
     fn next(&mut self) -> Option<&'a str> {
         loop {
             self.0 = self.0.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
-            if let Some(comment) = self.0.strip_prefix("--") {
-                self.0 = comment.split_once('\n').map_or("", |(_, rest)| rest);
+            let (rest, is_unclear) = if let Some(comment) = self.0.strip_prefix("--") {
+                let (comment, rest) = comment.split_once('\n').unwrap_or((comment, ""));
+                let comment = comment.strip_suffix('\r').unwrap_or(comment);
+                // Spark's end with a carriage return alone too, and not with a line that a backslash continues.
+                (rest, comment.contains('\r') || comment.ends_with('\\'))
             } else if let Some(comment) = self.0.strip_prefix("/*") {
-                // Nested comments end later than this thinks, and what follows is then not known to be harmless.
-                self.0 = comment.split_once("*/").map_or("", |(_, rest)| rest);
+                let (comment, rest) = comment.split_once("*/").unwrap_or((comment, ""));
+                // Spark's nest, as the standard allows.
+                (rest, comment.contains("/*"))
             } else {
                 break;
+            };
+            if is_unclear {
+                return Some(UNCLEAR);
             }
+            self.0 = rest;
         }
         let end = self
             .0
@@ -72,6 +84,8 @@ mod tests {
             "CREATE OR REPLACE VIEW v AS SELECT 1",
             "",
             "-- nothing",
+            "-- a comment\r\nSELECT 1",
+            "/* one *//**/ /* two */ SELECT 1",
             "PUT '/tmp/a' INTO '/Volumes/c/s/v/a'",
         ] {
             assert!(!changes_session(sql), "{sql}");
@@ -93,6 +107,11 @@ mod tests {
             "EXECUTE IMMEDIATE 'USE c'",
             "CACHE TABLE t",
             "/* /* nested */ USE c */",
+            "/* /* nested */ SELECT */ CREATE TEMPORARY TABLE t (a INT)",
+            "CREATE /* /* nested */ TABLE */ TEMPORARY TABLE t (a INT)",
+            "CREATE OR /* /* nested */ REPLACE VIEW */ REPLACE TEMPORARY VIEW v AS SELECT 1",
+            "-- a comment\rUSE c",
+            "-- continued \\\nSELECT 1\nUSE c",
         ] {
             assert!(changes_session(sql), "{sql}");
         }

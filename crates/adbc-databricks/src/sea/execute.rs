@@ -267,7 +267,7 @@ async fn post(run: &Run, request: &ExecuteStatementRequest, trace: Option<SpanCo
         return Err(stopped);
     }
     let (session, trace) = (run.session(), trace.or(run.trace()));
-    let answer = match submit_once(run, request, trace).await {
+    match submit_once(run, request, trace).await {
         // The server looks for the session before it begins, so nothing was executed yet.
         Err(error) if session.is_lost(&error) => {
             session.reopen(request.session_id.as_deref(), trace).await?;
@@ -280,11 +280,7 @@ async fn post(run: &Run, request: &ExecuteStatementRequest, trace: Option<SpanCo
             submit_once(run, &again, trace).await
         }
         answer => answer,
-    };
-    if answer.is_ok() {
-        session.executed(request.statement.expose());
     }
-    answer
 }
 
 async fn submit_once(
@@ -293,10 +289,22 @@ async fn submit_once(
     trace: Option<SpanContext>,
 ) -> Result<StatementResponse> {
     let call = Call::harmful(&Method::POST, sea::STATEMENTS_PATH).traced(trace);
+    let counted = run.session().expect(request.statement.expose());
     // Whoever was told that the statement is cancelled must not find its rows changed by a later attempt.
-    run.client()
+    let answer = run
+        .client()
         .call_unless(call, Some(request), &run.retries, run.stop_requested())
-        .await
+        .await;
+    if counted && answer.as_ref().is_err_and(is_refused) {
+        run.session().forget();
+    }
+    answer
+}
+
+/// Whether the server refused the request, so that nothing of the statement was executed. Of a request that took the server too long it
+/// is not known.
+fn is_refused(error: &Error) -> bool {
+    matches!(error.http_status(), Some(400..=407 | 409..=499))
 }
 
 async fn poll(

@@ -37,7 +37,7 @@ pub(crate) struct Session {
     namespace: Mutex<Namespace>,
     /// The settings that it is opened with.
     confs: BTreeMap<String, String>,
-    /// How many statements left something behind that opening it again would lose.
+    /// How many statements left something behind that opening it again would lose, or may have.
     changes: AtomicU32,
     /// Held by whoever opens it again.
     reopening: tokio::sync::Mutex<()>,
@@ -120,14 +120,22 @@ impl Session {
         error.http_status() == Some(404) && error.error_code() == Some(UNKNOWN_SESSION) && self.id().is_some()
     }
 
-    /// Remembers that a statement left something behind in the session, if it did.
-    pub(crate) fn executed(&self, sql: &str) {
-        if changes_session(sql) {
+    /// Remembers that a statement may leave something behind in the session; whether it may. To be called before it is sent: the server
+    /// can execute it although its answer is lost, or comes when nobody waits any longer.
+    pub(crate) fn expect(&self, sql: &str) -> bool {
+        let changes = changes_session(sql);
+        if changes {
             self.changes.fetch_add(1, Ordering::Relaxed);
         }
+        changes
     }
 
-    /// Whether the session may have temporary tables or views: not before a statement has left something behind in it.
+    /// Forgets a statement that [`Session::expect`] counted, and that left nothing behind which would be lost.
+    pub(crate) fn forget(&self) {
+        self.changes.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether the session may have temporary tables or views: not before a statement was sent that may have left something in it.
     pub(crate) fn may_have_temporaries(&self) -> bool {
         self.changes.load(Ordering::Relaxed) > 0
     }
@@ -135,7 +143,7 @@ impl Session {
     /// Opens the session again with the settings and names that the driver was told, unless somebody did since `lost` was the id.
     ///
     /// # Errors
-    /// `InvalidState` when statements have set something in it, which is lost; the server's when it opens none.
+    /// `InvalidState` when statements have set something in it, or may have, which is lost; the server's when it opens none.
     pub(crate) async fn reopen(&self, lost: Option<&str>, trace: Option<SpanContext>) -> Result<()> {
         let _alone = self.reopening.lock().await;
         if self.id().as_deref() != lost {
@@ -194,7 +202,7 @@ impl Session {
     /// Remembers where names start: for a server without sessions, and for a session that is opened again. To be called after the
     /// `USE` that brought it about, which then has left nothing behind that would be lost.
     pub(crate) fn set_namespace(&self, change: impl FnOnce(&mut Namespace)) {
-        self.changes.fetch_sub(1, Ordering::Relaxed);
+        self.forget();
         change(&mut self.namespace.lock().unwrap_or_else(PoisonError::into_inner));
     }
 

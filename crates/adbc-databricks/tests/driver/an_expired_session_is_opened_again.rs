@@ -118,6 +118,38 @@ fn what_statements_set_in_it_is_not_lost_silently() {
     }
 }
 
+/// Neither a statement that finds the session gone, nor one that is refused, nor the first of two forms in which a result is asked for.
+#[test]
+fn what_the_server_did_not_begin_with_has_set_nothing() {
+    for (refused, status, code) in [
+        ("session-1", 404, EXPIRED),
+        ("session-1", 403, "PERMISSION_DENIED"),
+        ("INLINE_OR_EXTERNAL_LINKS", 400, "INVALID_PARAMETER_VALUE"),
+    ] {
+        let opened = AtomicUsize::new(0);
+        let server = Server::start(move |request, _| {
+            if is_create(request) {
+                let number = opened.fetch_add(1, Ordering::SeqCst) + 1;
+                return Some(ok(json!({"session_id": format!("session-{number}")})));
+            }
+            let asked = request.json();
+            let is_use = asked["statement"] == "USE CATALOG `c`";
+            request.is_execute().then(|| match asked["session_id"] == "session-1" {
+                _ if is_use && [&asked["session_id"], &asked["disposition"]].contains(&&json!(refused)) => {
+                    refusal(status, code)
+                }
+                true if !is_use => refusal(404, EXPIRED),
+                _ => ok(inline(2)),
+            })
+        });
+        let mut connection = server.connect();
+        let moved = connection.set_option("adbc.connection.catalog".into(), "c".into());
+        assert_eq!(moved.is_err(), code == "PERMISSION_DENIED", "{code}");
+        assert_eq!(query(&mut connection).unwrap(), [0, 1], "{code}");
+        assert_eq!(server.count(is_create), 2, "{code}");
+    }
+}
+
 #[test]
 fn a_server_that_forgets_every_session_is_not_asked_for_ever() {
     let server = forgetful(&["session-1", "session-2", "session-3"]);

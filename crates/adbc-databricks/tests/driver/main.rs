@@ -8,6 +8,7 @@ mod a_cancel_does_not_use_up_a_sign_in;
 mod a_download_that_falls_behind_is_tried_beside;
 mod a_slow_reader_of_inline_chunks_holds_no_more_than_the_budget;
 mod a_statement_timeout_cancels_on_the_server;
+mod a_temporary_table_that_may_be_there_is_not_taken_for_another;
 mod an_expired_session_is_opened_again;
 mod bound_rows_are_executed_as_they_are_read;
 mod bound_rows_are_executed_one_by_one;

@@ -27,7 +27,7 @@ impl Target {
     /// Reads the options. A lasting table is called by its whole name where one of the session might have the same.
     ///
     /// # Errors
-    /// `InvalidState` for a temporary table with a catalog or a schema; the server's when it is asked where names start.
+    /// `InvalidState` for a temporary table with a catalog or a schema, `NotImplemented` on a server without sessions; the server's when it is asked where names start.
     ///
     /// # Blocking
     /// For a statement if the name needs the current catalog or schema.
@@ -42,6 +42,13 @@ impl Target {
                 options::INGEST_TEMPORARY,
                 options::INGEST_CATALOG,
                 options::INGEST_SCHEMA
+            )));
+        }
+        if temporary && asker.session.session().id().is_none() {
+            // Each statement would have a session of its own, and the rows would go into a lasting table of the same name.
+            return Err(Error::not_implemented(format!(
+                "the server has no sessions, so temporary tables would not last; leave '{}' out",
+                options::INGEST_TEMPORARY
             )));
         }
         let is_ambiguous = catalog.is_none() && asker.session.session().may_have_temporaries();

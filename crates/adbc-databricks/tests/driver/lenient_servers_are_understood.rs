@@ -3,10 +3,10 @@
 #![allow(clippy::single_range_in_vec_init, reason = "a stream of one batch has one range")]
 
 use adbc_core::error::Status;
-use adbc_core::sync::Optionable as _;
+use adbc_core::sync::{Connection as _, Optionable as _, Statement as _};
 use serde_json::{Value, json};
 
-use crate::support::{Request, Server, base64, cloud, inline, is_close, lz4, ok, query, refusal, stream};
+use crate::support::{Request, Server, base64, batch, cloud, inline, is_close, lz4, ok, query, refusal, stream};
 
 #[test]
 fn null_members_are_like_absent_ones() {
@@ -104,6 +104,32 @@ fn without_sessions_the_namespace_travels_with_each_statement() {
             0
         );
     }
+}
+
+#[test]
+fn without_sessions_no_temporary_table_is_made() {
+    let server = Server::start(move |request, _| {
+        if request.is("POST", "/api/2.0/sql/sessions") {
+            return Some(refusal(404, "ENDPOINT_NOT_FOUND"));
+        }
+        request.is_execute().then(|| ok(inline(2)))
+    });
+    let mut connection = server.connect();
+    for mode in ["create", "append", "replace", "create_append"] {
+        let mut statement = connection.new_statement().unwrap();
+        for (key, value) in [
+            ("adbc.ingest.target_table", "t".to_owned()),
+            ("adbc.ingest.mode", format!("adbc.ingest.mode.{mode}")),
+            ("adbc.ingest.temporary", "true".to_owned()),
+        ] {
+            statement.set_option(key.into(), value.as_str().into()).unwrap();
+        }
+        statement.bind(batch(0..2)).unwrap();
+        let error = statement.execute_update().unwrap_err();
+        assert_eq!(error.status, Status::NotImplemented, "{mode}: {error}");
+        assert!(error.message.contains("has no sessions"), "{error}");
+    }
+    assert_eq!(server.count(Request::is_execute), 0);
 }
 
 #[test]

@@ -270,7 +270,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        match self.sqlstate() {
+            Some(state) => write!(f, " (SQLSTATE {state})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -321,7 +325,7 @@ pub(crate) fn from_statement_failure(
     let class = error_class(message);
     let sqlstate = sql_state
         .filter(|state| state.len() == 5)
-        .or_else(|| sqlstate_suffix(message));
+        .or_else(|| said_sqlstate(message).map(|(_, state, _)| state));
     let (kind, category) = classify_failure(sqlstate, error_code);
     Error::new(kind, category, without_sqlstate(message, sqlstate))
         .with_sqlstate(sqlstate.unwrap_or_default())
@@ -373,21 +377,28 @@ fn error_class(message: &str) -> Option<&str> {
 
 /// The message without the SQLSTATE that stands beside it: whoever shows an ADBC error appends that.
 fn without_sqlstate(message: &str, sqlstate: Option<&str>) -> String {
-    let Some(said) = sqlstate.map(|state| format!(" SQLSTATE: {state}")) else {
-        return message.to_owned();
-    };
-    match message.trim_end().strip_suffix(&said) {
-        Some(rest) => rest.strip_suffix('.').unwrap_or(rest).to_owned(),
-        // What follows is the place of the failure, and the SQL.
-        None => message.replacen(&said, "", 1),
+    match said_sqlstate(message) {
+        Some((text, said, "")) if Some(said) == sqlstate => text.strip_suffix('.').unwrap_or(text).to_owned(),
+        Some((text, said, rest)) if Some(said) == sqlstate => format!("{text}{rest}"),
+        _ => message.to_owned(),
     }
 }
 
-/// The five characters after the last `SQLSTATE: `.
-fn sqlstate_suffix(message: &str) -> Option<&str> {
-    let (_, rest) = message.rsplit_once("SQLSTATE: ")?;
-    let state = rest.get(..5)?;
-    state.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(state)
+/// What a message says before its SQLSTATE, the five characters, and what follows: the place of the failure, the plan and the SQL, with
+/// which Spark surrounds them. The same characters elsewhere are somebody's text.
+fn said_sqlstate(message: &str) -> Option<(&str, &str, &str)> {
+    const SAID: &str = " SQLSTATE: ";
+    let proper = message.find("\n== ").unwrap_or(message.len());
+    message[..proper].rmatch_indices(SAID).find_map(|(at, _)| {
+        let (state, rest) = message[at + SAID.len()..].split_at_checked(5)?;
+        let is_state = state.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let rest = rest.trim_end();
+        let is_end = rest.is_empty()
+            || ["\n", " (line ", "; line ", ";\n"]
+                .iter()
+                .any(|next| rest.starts_with(next));
+        (is_state && is_end).then_some((&message[..at], state, rest))
+    })
 }
 
 #[cfg(test)]
@@ -427,10 +438,41 @@ mod tests {
                 "[C] at 'x'. SQLSTATE: 42P01 (line 1, pos 0)\n\n== SQL ==\nx\n^^^",
                 "[C] at 'x'. (line 1, pos 0)\n\n== SQL ==\nx\n^^^",
             ),
+            (
+                "[C] no table. SQLSTATE: 42P01; line 1 pos 14;\n'Project [*]",
+                "[C] no table.; line 1 pos 14;\n'Project [*]",
+            ),
             ("[C] no table.", "[C] no table."),
+            (
+                "[C] he said SQLSTATE: 42P01 and left. SQLSTATE: 42P01",
+                "[C] he said SQLSTATE: 42P01 and left",
+            ),
+            (
+                "[C] at 'x'. (line 1, pos 0)\n\n== SQL ==\n' SQLSTATE: 42P01'",
+                "[C] at 'x'. (line 1, pos 0)\n\n== SQL ==\n' SQLSTATE: 42P01'",
+            ),
+            ("[C] no table. SQLSTATE: 42000", "[C] no table. SQLSTATE: 42000"),
         ] {
             let error = from_statement_failure(None, Some(message), Some("42P01"));
             assert_eq!((error.message(), error.sqlstate()), (expected, Some("42P01")));
+            assert_eq!(error.to_string(), format!("{expected} (SQLSTATE 42P01)"));
+        }
+    }
+
+    #[test]
+    fn a_sqlstate_is_taken_from_where_messages_end() {
+        for (message, expected) in [
+            ("[C] no table. SQLSTATE: 42P01", Some("42P01")),
+            (
+                "[C] at 'x'. SQLSTATE: 42P01 (line 1, pos 0)\n\n== SQL ==\nx",
+                Some("42P01"),
+            ),
+            ("[C] he said SQLSTATE: 42P01 and left", None),
+            ("[C] at 'x'.\n\n== SQL ==\n' SQLSTATE: 42P01", None),
+            ("[C] short SQLSTATE: 42", None),
+            ("[C] a letter SQLSTATE: 42Pöx", None),
+        ] {
+            assert_eq!(from_statement_failure(None, Some(message), None).sqlstate(), expected);
         }
     }
 

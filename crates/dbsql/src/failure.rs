@@ -92,7 +92,7 @@ fn paragraph(error: &AdbcError) -> String {
         .filter(|&&byte| byte != 0)
         .map(|&byte| byte as u8 as char)
         .collect();
-    if came_from_the_workspace(error) && !error.message.contains(&sqlstate) {
+    if came_from_the_workspace(error) {
         facts.push(format!("SQLSTATE {sqlstate}"));
     }
     for (key, value) in error.details.iter().flatten() {

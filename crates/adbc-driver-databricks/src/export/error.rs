@@ -167,6 +167,15 @@ pub(super) fn of_arrow(error: ArrowError) -> Error {
     }
 }
 
+/// The error for those who get a text and nothing else.
+pub(super) fn plain(error: &Error) -> String {
+    let state: String = error.sqlstate.iter().map(|&byte| char::from(byte as u8)).collect();
+    match state.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        true => format!("{} (SQLSTATE {state})", error.message),
+        false => error.message.clone(),
+    }
+}
+
 /// What a stream's callback returns for an error of this status, as the C drivers have it.
 pub(super) fn errno(status: Status) -> c_int {
     match status {

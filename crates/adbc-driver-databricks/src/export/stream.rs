@@ -102,7 +102,7 @@ impl Stream {
         let failure = Failure {
             errno: error::errno(error.status),
             status: error.status.into(),
-            text: error::c_string(error.message.clone()),
+            text: error::c_string(error::plain(&error)),
             error: error::owned(error),
         };
         self.failure.insert(failure).errno

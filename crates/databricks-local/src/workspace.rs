@@ -45,7 +45,6 @@ pub struct Workspace {
     url: String,
     https_url: Option<String>,
     certificates: Option<Certificates>,
-    unreadable_files: Vec<String>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -72,12 +71,7 @@ impl Workspace {
         let started = ready
             .recv()
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::Runtime, "the workspace's thread ended early")));
-        let Started {
-            state,
-            http,
-            https,
-            unreadable_files,
-        } = match started {
+        let Started { state, http, https } = match started {
             Ok(started) => started,
             Err(error) => {
                 // The thread has said its last word; its end is near.
@@ -91,7 +85,6 @@ impl Workspace {
             url: format!("http://{}", reachable(http)),
             https_url: https.map(|address| format!("https://{}", reachable(address))),
             certificates,
-            unreadable_files,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -135,9 +128,18 @@ impl Workspace {
         format!("databricks://token:{token}@{}{}", self.address, self.http_path())
     }
 
-    /// Why files of the data directory that should be tables were none when the workspace started.
-    pub fn unreadable_files(&self) -> &[String] {
-        &self.unreadable_files
+    /// Looks, on the workspace's threads, for files of the data directory that should be tables and are none. The receiver gets why, file
+    /// by file, and its end when all were looked at, or when the workspace stops.
+    pub fn unreadable_files(&self) -> mpsc::Receiver<String> {
+        let (tell, told) = mpsc::channel();
+        let engine = Arc::clone(&self.state.engine);
+        self.state.queries.spawn(async move {
+            for error in engine.unreadable_files().await {
+                // Nobody may want to know any longer.
+                let _ = tell.send(error.message);
+            }
+        });
+        told
     }
 
     /// The SQL engine.
@@ -235,7 +237,6 @@ struct Started {
     state: Arc<State>,
     http: SocketAddr,
     https: Option<SocketAddr>,
-    unreadable_files: Vec<String>,
 }
 
 /// The workspace's own thread, from start to end.
@@ -261,8 +262,6 @@ fn run(
             return;
         }
     };
-    let unreadable = queries.block_on(state.engine.unreadable_files());
-    let unreadable_files = unreadable.into_iter().map(|error| error.message).collect();
     door.block_on(async {
         let listeners = match listen(&builder, tls.is_some()).await {
             Ok(listeners) => listeners,
@@ -276,7 +275,6 @@ fn run(
             state: Arc::clone(&state),
             http: listeners.http.1,
             https: listeners.https.as_ref().map(|(_, address)| *address),
-            unreadable_files,
         };
         tokio::spawn(accept::accept(
             listeners.http.0,

@@ -1,6 +1,8 @@
 //! Where a command connects: a URL, a profile, the environment, or a workspace inside this process.
 
 use std::env;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use adbc_core::options::{OptionDatabase, OptionValue};
 use adbc_databricks::options;
@@ -8,6 +10,9 @@ use databricks_local::{ErrorKind, Workspace};
 
 use crate::cli::{ConnectArgs, WorkspaceArgs};
 use crate::failure::Failure;
+
+/// How long anything else waits until the files of `--data` were looked at.
+const LOOK_AT_FILES: Duration = Duration::from_secs(1);
 
 /// A workspace to connect to.
 pub(crate) struct Target {
@@ -112,10 +117,22 @@ pub(crate) fn start(
         };
         Failure::Local(format!("the local workspace did not start: {error}{advice}"))
     })?;
-    for file in workspace.unreadable_files() {
-        eprintln!("warning: {file}");
-    }
+    warn_of_files(&workspace);
     Ok(workspace)
+}
+
+/// Names the files that are no tables: before anything else, unless there are so many that somebody waits for it.
+fn warn_of_files(workspace: &Workspace) {
+    let files = workspace.unreadable_files();
+    let (done, all) = mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        for file in files {
+            eprintln!("warning: {file}");
+        }
+        drop(done);
+    });
+    // Either the time is up, or they are done.
+    let _ = all.recv_timeout(LOOK_AT_FILES);
 }
 
 fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, OptionValue)>>, Failure> {

@@ -147,6 +147,10 @@ fn source(path: &Path) -> Option<Source> {
             extension,
         });
     }
+    if !path.is_file() {
+        // To open a named pipe is to wait for whoever writes into it.
+        return None;
+    }
     let (format, extension) = format_of(path)?;
     let name = table_name(path.file_stem()?.to_str()?);
     Some(Source {

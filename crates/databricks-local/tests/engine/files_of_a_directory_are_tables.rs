@@ -81,6 +81,17 @@ async fn files_of_a_directory_are_tables() {
     );
     assert_eq!(error(&session, "DROP TABLE main.data.people").await.sql_state, "0A000");
 
+    // To read a pipe would be to wait for whoever writes into it.
+    #[cfg(unix)]
+    {
+        let made = std::process::Command::new("mkfifo")
+            .arg(path.join("pipe.csv"))
+            .status()
+            .unwrap();
+        assert!(made.success());
+        assert_eq!(error(&session, "SELECT * FROM main.data.pipe").await.sql_state, "42P01");
+    }
+
     // A file that comes later is a table at once, and one that cannot be read is an error of its own.
     fs::write(path.join("late.csv"), "a\n1\n").unwrap();
     assert_eq!(

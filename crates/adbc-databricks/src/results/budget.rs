@@ -83,17 +83,27 @@ impl State {
     }
 }
 
+/// Chunks that are smaller say little about the price of a byte of larger ones: what surrounds the data counts as well.
+const TELLING_BYTES: u64 = 1 << 20;
+
 /// What an announced byte costs: the most that was seen, or a guess as long as nothing was.
 struct Cost {
     per_byte: u64,
-    is_seen: bool,
+    seen: Seen,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    Small,
+    Large,
 }
 
 impl Cost {
     fn guess(per_byte: u64) -> Self {
         Self {
             per_byte,
-            is_seen: false,
+            seen: Seen::Nothing,
         }
     }
 
@@ -102,9 +112,18 @@ impl Cost {
     }
 
     fn see(&mut self, announced: u64, bytes: u64) {
-        let seen = bytes.saturating_mul(COST_UNIT).div_ceil(announced.max(1)).max(1);
-        self.per_byte = if self.is_seen { self.per_byte.max(seen) } else { seen };
-        self.is_seen = true;
+        let found = bytes.saturating_mul(COST_UNIT).div_ceil(announced.max(1)).max(1);
+        let size = if announced < TELLING_BYTES {
+            Seen::Small
+        } else {
+            Seen::Large
+        };
+        self.per_byte = match (self.seen, size) {
+            (Seen::Nothing, _) | (Seen::Small, Seen::Large) => found,
+            (Seen::Large, Seen::Small) => return,
+            _ => self.per_byte.max(found),
+        };
+        self.seen = size;
     }
 }
 
@@ -181,7 +200,7 @@ impl Budget {
         state.file_cost.see(announced, bytes);
         // A tenth less is more than what surrounds the compressed bytes can explain.
         let is_decoded_size = bytes < announced / 10 * 9;
-        if !state.chunk_cost.is_seen && is_decoded_size {
+        if state.chunk_cost.seen == Seen::Nothing && is_decoded_size {
             state.chunk_cost = Cost::guess(COST_UNIT);
         }
         self.tell(state);
@@ -231,6 +250,7 @@ impl Reservation {
     /// The file is here, and has so many bytes.
     pub(super) fn settle_file(&mut self, bytes: u64) {
         let mut state = self.budget.lock();
+        state.file_cost.see(self.announced, bytes);
         state.remove(self.what, self.announced);
         self.what = What::WholeFile(bytes);
         state.add(self.what, self.announced);
@@ -331,6 +351,19 @@ mod tests {
         drop(first);
         assert!(budget.chunk(5).is_some());
         drop(files);
+    }
+
+    #[test]
+    fn a_small_chunk_does_not_set_the_price_of_large_ones() {
+        const MIB: u64 = 1 << 20;
+        let budget = Budget::new(100 * MIB, true);
+        budget.learn_file(100, 700);
+        budget.learn_file(20 * MIB, 5 * MIB);
+        budget.learn_file(100, 700);
+        let chunk = budget.chunk(20 * MIB);
+        let files: Vec<_> = std::iter::from_fn(|| budget.file(20 * MIB)).take(20).collect();
+        assert_eq!(files.len(), 16, "20 MiB are the chunk's, and 5 each file's");
+        drop(chunk);
     }
 
     #[test]

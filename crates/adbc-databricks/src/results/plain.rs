@@ -13,7 +13,7 @@ use super::memory::Memory;
 #[derive(Debug)]
 pub(super) struct Pool {
     /// How many bytes buffers may have, lent ones and waiting ones together, before a returned one is given back to the system rather than
-    /// kept for its next use. One more may be kept beyond it: when the caller asks for the first batch of a chunk, it still has the last
+    /// kept for its next use (files: half of it). One more may be kept beyond it: when the caller asks for the first batch of a chunk, it still has the last
     /// one of the chunk before, whose claim on the memory budget has ended.
     limit: usize,
     shelf: Mutex<Shelf>,
@@ -23,14 +23,14 @@ pub(super) struct Pool {
 struct Shelf {
     files: Kind,
     chunks: Kind,
-    /// The bytes of all buffers, lent or idle.
-    bytes: usize,
 }
 
 /// Buffers that are about as large as one another.
 #[derive(Debug, Default)]
 struct Kind {
     idle: Vec<Memory>,
+    /// The bytes of all, lent or idle.
+    bytes: usize,
     /// The most that one was filled with.
     usual_bytes: usize,
 }
@@ -52,8 +52,17 @@ impl Shelf {
         }
     }
 
-    fn pop(&mut self, content: Content) -> Option<Memory> {
-        self.of(content).idle.pop()
+    fn bytes(&self) -> usize {
+        self.files.bytes.saturating_add(self.chunks.bytes)
+    }
+}
+
+impl Kind {
+    /// Takes an idle buffer out, to be given back to the system.
+    fn discard(&mut self) -> Option<Memory> {
+        let idle = self.idle.pop()?;
+        self.bytes -= idle.len();
+        Some(idle)
     }
 }
 
@@ -68,7 +77,9 @@ impl Pool {
     /// A buffer that was used before, or a new one: with room for what the others had in them, else for `guess` bytes.
     pub(super) fn take(self: &Arc<Self>, content: Content, guess: usize) -> Plain {
         let mut shelf = self.lock();
-        let bytes = shelf.pop(content).unwrap_or_else(|| {
+        let mut discarded = Vec::new();
+        let used = shelf.of(content).idle.pop();
+        let bytes = used.unwrap_or_else(|| {
             let room = match shelf.of(content).usual_bytes {
                 0 => guess,
                 usual => usual + usual / 16,
@@ -78,15 +89,18 @@ impl Pool {
                 Content::File => Content::Chunk,
                 Content::Chunk => Content::File,
             };
-            while shelf.bytes.saturating_add(room) > self.limit
-                && let Some(idle) = shelf.pop(other)
+            while shelf.bytes().saturating_add(room) > self.limit
+                && let Some(idle) = shelf.of(other).discard()
             {
-                shelf.bytes -= idle.len();
+                discarded.push(idle);
             }
             let fresh = Memory::zeroed(room);
-            shelf.bytes += fresh.len();
+            shelf.of(content).bytes += fresh.len();
             fresh
         });
+        // Giving memory back takes time, in which nobody should wait.
+        drop(shelf);
+        drop(discarded);
         Plain {
             content,
             lent_bytes: bytes.len(),
@@ -99,14 +113,21 @@ impl Pool {
     fn put(&self, returned: &mut Plain) {
         let bytes = std::mem::take(&mut returned.bytes);
         let mut shelf = self.lock();
-        shelf.bytes = shelf.bytes.saturating_sub(returned.lent_bytes) + bytes.len();
-        let is_kept = shelf.bytes <= self.limit + bytes.len();
         let kind = shelf.of(returned.content);
+        kind.bytes = kind.bytes.saturating_sub(returned.lent_bytes) + bytes.len();
         kind.usual_bytes = kind.usual_bytes.max(returned.filled);
+        let is_kept = match returned.content {
+            // However many chunks the caller keeps.
+            Content::File => shelf.files.bytes <= self.limit / 2,
+            Content::Chunk => shelf.bytes() <= self.limit + bytes.len(),
+        };
+        let kind = shelf.of(returned.content);
         if is_kept {
             kind.idle.push(bytes);
         } else {
-            shelf.bytes -= bytes.len();
+            kind.bytes -= bytes.len();
+            drop(shelf);
+            drop(bytes);
         }
     }
 
@@ -211,7 +232,7 @@ mod tests {
         let pool = Pool::new(3 << 20);
         let shelf = |pool: &Pool| {
             let shelf = pool.lock();
-            (shelf.chunks.idle.len(), shelf.bytes)
+            (shelf.chunks.idle.len(), shelf.bytes())
         };
         let lent: Vec<_> = (0..3).map(|_| pool.take(Content::Chunk, 2 << 20)).collect();
         drop(lent);
@@ -225,7 +246,7 @@ mod tests {
         grown.room(4 << 20);
         drop((grown, pool.take(Content::Chunk, 1 << 20)));
         let shelf = pool.lock();
-        assert_eq!((shelf.chunks.idle.len(), shelf.bytes), (1, 4 << 20));
+        assert_eq!((shelf.chunks.idle.len(), shelf.bytes()), (1, 4 << 20));
     }
 
     #[test]
@@ -236,10 +257,10 @@ mod tests {
         assert_eq!(pool.lock().chunks.idle.len(), 2, "there is room for all");
         let second = pool.take(Content::File, 2 << 20);
         let shelf = pool.lock();
-        assert_eq!((shelf.chunks.idle.len(), shelf.bytes), (1, 6 << 20));
+        assert_eq!((shelf.chunks.idle.len(), shelf.bytes()), (1, 6 << 20));
         drop(shelf);
         drop((file, second));
-        assert_eq!(pool.lock().files.idle.len(), 2);
+        assert_eq!(pool.lock().files.idle.len(), 1, "half of the limit is for files");
     }
 
     #[test]

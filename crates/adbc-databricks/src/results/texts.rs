@@ -12,6 +12,9 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer
 use arrow_ipc::{Buffer as Place, FieldNode, RecordBatch as Header};
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
+/// In wider batches `arrow_ipc` reads all: it looks through the list of the other columns once for each column.
+const MAX_COLUMNS: usize = 500;
+
 /// Some columns of a batch, and which the other ones are.
 pub(super) struct Texts {
     found: Vec<(usize, ArrayRef)>,
@@ -23,7 +26,7 @@ impl Texts {
     /// unusual.
     pub(super) fn find(schema: &Schema, header: Header<'_>, body: &Buffer) -> Option<Self> {
         let (nodes, places) = (header.nodes()?, header.buffers()?);
-        if header.compression().is_some() {
+        if header.compression().is_some() || schema.fields().len() > MAX_COLUMNS {
             return None;
         }
         let (mut found, mut others) = (Vec::new(), Vec::new());

@@ -1,7 +1,6 @@
-//! LZ4 frames, undone while they arrive.
+//! LZ4 frames, undone piece by piece.
 //!
-//! A frame's blocks are decompressed straight into their place in the output: there is never a whole compressed file in
-//! memory, and nothing is copied afterwards. The format is the public "LZ4 Frame Format Description".
+//! A frame's blocks are decompressed straight into their place in the output, and nothing is copied afterwards. The format is the public "LZ4 Frame Format Description".
 
 use std::hash::Hasher as _;
 
@@ -129,6 +128,18 @@ impl Frames {
         match self.expected {
             Expected::Magic if self.partial.is_empty() => Ok(()),
             _ => Err(broken("it is cut off")),
+        }
+    }
+
+    /// Checks that these bytes begin as files of frames do.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(super) fn check_beginning(bytes: &[u8]) -> Result<()> {
+        match number(bytes)? {
+            0 | MAGIC => Ok(()),
+            magic if magic & !0xF == SKIPPABLE_MAGIC => Ok(()),
+            _ => Err(broken("it is no LZ4 frame")),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::support::{Gate, Reply, Request, Server, cloud, is_chunk, is_storage, last_number, query, refusal};
+use crate::support::{Gate, Reply, Request, Server, cloud, file, is_chunk, is_storage, last_number, query, refusal};
 
 const CHUNKS: u64 = 12;
 const ROWS: u64 = 5;
@@ -66,6 +66,31 @@ fn a_second_try_that_fails_leaves_the_first_alone() {
         }
     });
     assert_eq!(query(&mut server.connect_with(&[SOON])).unwrap(), all_rows());
+    assert_eq!(server.count(is_of_late_chunk), 2);
+}
+
+#[test]
+fn a_second_try_that_brings_half_a_file_does_not_take_the_place_of_the_first() {
+    let gate = Gate::default();
+    let server = server(move |tries| match tries {
+        0 => {
+            gate.pass();
+            None
+        }
+        _ => {
+            let gate = gate.clone();
+            std::thread::spawn(move || {
+                // The second one is there by then, or else this shows nothing.
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                gate.open();
+            });
+            let mut half = file(LATE, ROWS);
+            half.truncate(half.len() / 2);
+            Some(Reply::Bytes(half))
+        }
+    });
+    let one = ("databricks.cloudfetch.max_stragglers_per_query", "1");
+    assert_eq!(query(&mut server.connect_with(&[SOON, one])).unwrap(), all_rows());
     assert_eq!(server.count(is_of_late_chunk), 2);
 }
 

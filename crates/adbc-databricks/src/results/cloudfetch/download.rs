@@ -58,7 +58,7 @@ async fn get(context: &Context, wanted: &Wanted, claim: Reservation) -> Result<D
     // The link is got before there is a slot for the download: that is the prefetching.
     context.links.link(index, None).await?;
     let mut entered = Some(context.gate.enter().await?);
-    let started = Instant::now();
+    let mut started = Instant::now();
     let mut refused = None;
     let (mut refreshes, mut retries, mut broken) = (0, 0, 0);
     loop {
@@ -77,7 +77,10 @@ async fn get(context: &Context, wanted: &Wanted, claim: Reservation) -> Result<D
                     context.haste.downloaded(started.elapsed());
                 }
                 drop(slot);
+                let waiting = Instant::now();
                 intake.wait(&wanted.turn).await;
+                // The reader's time is no time of tries.
+                started += waiting.elapsed();
                 unpack(context, index, rows, &mut intake).await.map_err(Trouble::Broken)
             }
             Err(trouble) => {

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::pace::{Pace, Sample};
 use crate::error::{Error, Result};
 
-/// Lets downloads, each with its decoding, begin in the order in which they come.
+/// Lets downloads begin in the order in which they come.
 pub(super) struct Gate {
     opened: Instant,
     slots: Semaphore,
@@ -85,7 +85,7 @@ pub(super) struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// The download needed one try for so many bytes, and everything after it is done as well.
+    /// The download needed one try for so many bytes, which are here.
     pub(super) fn finished(&self, bytes: u64) {
         self.gate.tell(|pace, running, now| {
             pace.finished(Sample {

@@ -41,9 +41,11 @@ impl Intake {
         }
     }
 
-    /// Nothing, with the claim of what was here.
+    /// Nothing, with the claim of what was here. The time is spent, whatever became of what it was spent on.
     pub(super) fn start_again(&mut self) {
+        let spent = self.unpacking.took;
         *self = Self::new(self.claim.take());
+        self.unpacking.took = spent;
     }
 
     /// What a second try has brought, with the claim of the first.
@@ -94,7 +96,7 @@ impl Intake {
             let error = Error::result_set("the file is empty").with_category(ErrorCategory::ChunkDownloadError);
             return Err(Trouble::Broken(error));
         }
-        Ok(())
+        self.unpacking.check().map_err(Trouble::Broken)
     }
 
     /// The time that went into decompressing so far.
@@ -142,8 +144,8 @@ impl Intake {
                 "storage sent another part of the file",
             )));
         }
-        let spent = self.unpacking.took;
         self.start_again();
+        let spent = self.unpacking.took;
         self.source = Some(Source {
             link,
             etag: download.etag(),
@@ -153,7 +155,6 @@ impl Intake {
             context.budget.learn_file(wanted.bytes, bytes);
         }
         self.unpacking = Unpacking::new(context.compressed, announced.unwrap_or(USUAL_CHUNK_BYTES));
-        // The time is spent, whatever became of what it was spent on.
         self.unpacking.took = spent;
         Ok(())
     }

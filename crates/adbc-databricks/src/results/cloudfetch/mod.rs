@@ -109,19 +109,25 @@ pub(super) async fn fetch(
     let mut started = VecDeque::new();
     let mut index = promise.first;
     let mut shape = None;
+    // The index that is known to have a chunk.
+    let mut following = None;
     loop {
-        // Before more files: what they claim must not keep those that are here from being decoded.
-        give_turns(&context, most_held, &mut started);
+        let is_starved = give_turns(&context, most_held, &mut started);
+        let waiting = started.iter().filter(|task: &&Task| task.claim.is_none()).count();
         let has_room = match context.haste.arrival() {
-            Arrival::Slow => started.len() < context.gate.limit().saturating_mul(WINDOW_PER_DOWNLOAD),
+            Arrival::Slow => !is_starved && started.len() < context.gate.limit().saturating_mul(WINDOW_PER_DOWNLOAD),
             // More than can be decoded soon would only wait, in memory.
-            _ => {
-                let waiting = started.iter().filter(|task: &&Task| task.claim.is_none()).count();
-                context.budget.held_chunks() + waiting < most_held
-            }
+            Arrival::Quick => waiting == 0 && context.budget.held_chunks() < most_held,
+            Arrival::Unknown => context.budget.held_chunks() + waiting < most_held,
         };
-        // Asked only where the answer matters, because it may take a request.
-        let more = (has_room || started.is_empty()) && has_chunk(&context.links, promise, index).await?;
+        // Asked only where the answer matters, and once, because it may take a request.
+        if following != Some(index)
+            && (has_room || started.is_empty())
+            && has_chunk(&context.links, promise, index).await?
+        {
+            following = Some(index);
+        }
+        let more = following == Some(index);
         if !more && started.is_empty() {
             return Ok(());
         }
@@ -154,19 +160,29 @@ pub(super) async fn fetch(
 /// Lets chunks be decoded in their order, as many as fit. That a chunk is decoded while its file arrives saves a copy and costs, for as long
 /// as that takes, the memory of three files: with slow downloads it is better spent on others beside it, except for the one chunk that
 /// the reader waits for.
-fn give_turns(context: &Context, most_held: usize, started: &mut VecDeque<Task>) {
+///
+/// Tells whether files that are here lack memory to be decoded, and are so many that it should not go to more files: half of what was
+/// started. Chunks would otherwise be decoded one by one, each when the reader has let go of the last.
+fn give_turns(context: &Context, most_held: usize, started: &mut VecDeque<Task>) -> bool {
     let budget = &context.budget;
-    for task in started.iter_mut().filter(|task| task.claim.is_none()) {
-        let is_decoded_soon = task.turn.is_file_here() || context.haste.arrival() == Arrival::Quick;
+    let all = started.len();
+    let mut without = started.iter_mut().filter(|task| task.claim.is_none());
+    while let Some(task) = without.next() {
+        let is_here = task.turn.is_file_here();
+        let is_decoded_soon = is_here || context.haste.arrival() == Arrival::Quick;
         let most = if is_decoded_soon { most_held } else { 1 };
         if budget.held_chunks() >= most {
-            return;
+            return false;
         }
         match budget.chunk(task.bytes) {
             Some(claim) => task.decode(claim),
-            None => return,
+            None => {
+                let here = usize::from(is_here) + without.filter(|task| task.turn.is_file_here()).count();
+                return is_here && here * 2 >= all;
+            }
         }
     }
+    false
 }
 
 async fn has_chunk(links: &Links, promise: Promise, index: u64) -> Result<bool> {

@@ -73,13 +73,25 @@ impl Unpacking {
         Ok(self.held.is_none())
     }
 
+    /// Checks of a file that is all here what can be seen without decompressing more: whether a second try is worth having.
+    ///
+    /// # Errors
+    /// It is cut off, or something else than a compressed file.
+    pub(super) fn check(&self) -> Result<()> {
+        match (&self.frames, &self.held) {
+            (Some(frames), None) => frames.finish(),
+            (Some(_), Some(held)) if self.done == 0 => Frames::check_beginning(held.filled()),
+            _ => Ok(()),
+        }
+    }
+
     /// Decompresses as much of what is held.
     fn catch_up(&mut self, bytes: usize, buffers: &Arc<Pool>) -> Result<()> {
         let Some(held) = self.held.take() else { return Ok(()) };
         let end = held.filled().len().min(self.done.saturating_add(bytes));
         self.decompress(&held.filled()[self.done..end], buffers)?;
-        self.done = end;
         if end < held.filled().len() {
+            self.done = end;
             self.held = Some(held);
         }
         Ok(())
@@ -109,6 +121,10 @@ impl Unpacking {
         index: u64,
         rows: Option<u64>,
     ) -> Result<Unpacked> {
+        if self.frames.is_none() && self.plain.is_none() {
+            // What is not compressed stays where it is.
+            self.plain = self.held.take();
+        }
         self.catch_up(usize::MAX, buffers)?;
         if let Some(frames) = &self.frames {
             frames.finish()?;

@@ -177,6 +177,11 @@ impl Budget {
         self.lock().held
     }
 
+    /// Wakes who waits for [`Budget::changed`], because something else changed that decides what is claimed next.
+    pub(super) fn look_again(&self) {
+        self.changed.notify_one();
+    }
+
     /// Waits until more may fit than did before. For one task at a time.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
@@ -218,7 +223,7 @@ impl Budget {
     /// Stores a permit if the claiming task is just about to wait.
     fn tell(&self, state: MutexGuard<'_, State>) {
         drop(state);
-        self.changed.notify_one();
+        self.look_again();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -10,6 +10,7 @@ use databricks_telemetry::{ErrorCategory, operations, tags};
 use futures::future::{Either, select};
 use reqwest::StatusCode;
 
+use super::beginning::Beginning;
 use super::intake::Intake;
 use super::links::Link;
 use super::stragglers::{Progress, Running};
@@ -69,10 +70,15 @@ async fn get(context: &Context, wanted: &Wanted, claim: Reservation) -> Result<D
         let link = context.links.link(index, refused).await?;
         let generation = link.generation;
         let rows = Some(link.row_count).filter(|rows| *rows > 0).or(wanted.rows);
-        let outcome = match download(context, wanted, link, &mut intake).await {
+        let is_first_try = retries + refreshes + broken == 0;
+        let beginning = match is_first_try {
+            true => Beginning::watched(&slot, context),
+            false => Beginning::default(),
+        };
+        let outcome = match download(context, wanted, link, &mut intake, beginning).await {
             Ok(()) => {
                 // The time of others says what went wrong, and nothing about how many downloads pay.
-                if retries + refreshes + broken == 0 && !intake.is_overtaking {
+                if is_first_try && !intake.is_overtaking {
                     slot.finished(intake.received_bytes);
                     context.haste.downloaded(started.elapsed());
                 }
@@ -173,12 +179,26 @@ async fn unpack(context: &Context, index: u64, rows: Option<u64>, intake: &mut I
 }
 
 /// Downloads a file, with a second try beside the first if that falls behind. What is here first is taken.
-async fn download(context: &Context, wanted: &Wanted, link: Link, intake: &mut Intake) -> Result<(), Trouble> {
+async fn download(
+    context: &Context,
+    wanted: &Wanted,
+    link: Link,
+    intake: &mut Intake,
+    mut beginning: Beginning<'_>,
+) -> Result<(), Trouble> {
     let generation = link.generation;
     let running = context.stragglers.begin(wanted.bytes);
     let progress = Progress::default();
     let second_intake = {
-        let first = pin!(receive(context, wanted, link, intake, &running, &progress));
+        let first = pin!(receive(
+            context,
+            wanted,
+            link,
+            intake,
+            &running,
+            &progress,
+            &mut beginning
+        ));
         let second = pin!(second_try(context, wanted, generation, &running, &progress));
         match select(first, second).await {
             Either::Left((Ok(()), _)) => None,
@@ -210,7 +230,8 @@ async fn second_try(
     running.begin_second_try();
     context.run.retries.fetch_add(1, Ordering::Relaxed);
     let mut intake = Intake::default();
-    let received = receive(context, wanted, link, &mut intake, running, &Progress::default()).await;
+    let (progress, mut beginning) = (Progress::default(), Beginning::default());
+    let received = receive(context, wanted, link, &mut intake, running, &progress, &mut beginning).await;
     intake.is_overtaking = true;
     received.is_ok().then_some(intake)
 }
@@ -222,11 +243,12 @@ async fn receive(
     intake: &mut Intake,
     running: &Running<'_>,
     progress: &Progress,
+    beginning: &mut Beginning<'_>,
 ) -> Result<(), Trouble> {
     let mut child = Overtaken(context.parent.child(&operations::CLOUDFETCH_DOWNLOAD));
     child.0.set(tags::CHUNK_INDEX, wanted.index as i64);
     let (began, before) = (Instant::now(), intake.decompression());
-    let outcome = intake.receive(context, wanted, link, progress).await;
+    let outcome = intake.receive(context, wanted, link, progress, beginning).await;
     let mut child = child.came_through();
     match &outcome {
         Ok(()) => {

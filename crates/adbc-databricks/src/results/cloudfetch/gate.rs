@@ -85,6 +85,20 @@ pub(super) struct Slot<'a> {
 }
 
 impl Slot<'_> {
+    /// Of a download that needs one try so far the first bytes are here, so long after they were asked for: until the answer began, and
+    /// from then on.
+    pub(super) fn begun(&self, bytes: u64, latency: Duration, transfer: Duration) {
+        self.gate.tell(|pace, running, now| {
+            let sample = Sample {
+                began: now.saturating_sub(latency + transfer),
+                ended: now,
+                bytes,
+                running,
+            };
+            pace.begun(sample, latency);
+        });
+    }
+
     /// The download needed one try for so many bytes, which are here.
     pub(super) fn finished(&self, bytes: u64) {
         self.gate.tell(|pace, running, now| {

@@ -1,10 +1,14 @@
 //! Whether files come about as fast as they are decoded.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Downloads that take less than so many times the time of decoding are quick: some of them in parallel keep the processors busy.
 const QUICK_FACTOR: u64 = 4;
+
+/// A beginning (`BEGINNING_BYTES`) that takes longer belongs to a download that is not quick, on any processor: decoding so much takes a
+/// millisecond or two.
+const SLOW_BEGINNING: Duration = Duration::from_millis(20);
 
 /// Tells from the last chunk that was downloaded and the last that was decoded. Several tasks tell; whose word is the last does not matter.
 #[derive(Debug, Default)]
@@ -13,6 +17,8 @@ pub(super) struct Haste {
     decoding_ns: AtomicU64,
     /// 0 before anything was.
     download_ns: AtomicU64,
+    /// Whether the last beginning took long.
+    is_slow_beginning: AtomicBool,
 }
 
 /// How files come.
@@ -29,6 +35,11 @@ impl Haste {
         self.decoding_ns.store(nanoseconds(took), Ordering::Relaxed);
     }
 
+    /// The beginning of a file came in this time, at the first try.
+    pub(super) fn begun(&self, took: Duration) {
+        self.is_slow_beginning.store(took > SLOW_BEGINNING, Ordering::Relaxed);
+    }
+
     /// A file came in this time, at the first try.
     pub(super) fn downloaded(&self, took: Duration) {
         self.download_ns.store(nanoseconds(took), Ordering::Relaxed);
@@ -38,6 +49,7 @@ impl Haste {
         let decoding = self.decoding_ns.load(Ordering::Relaxed);
         let download = self.download_ns.load(Ordering::Relaxed);
         match (decoding, download) {
+            (0, _) | (_, 0) if self.is_slow_beginning.load(Ordering::Relaxed) => Arrival::Slow,
             (0, _) | (_, 0) => Arrival::Unknown,
             _ if download < decoding.saturating_mul(QUICK_FACTOR) => Arrival::Quick,
             _ => Arrival::Slow,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use databricks_telemetry::ErrorCategory;
 use reqwest::header::{HeaderMap, HeaderValue, IF_RANGE, RANGE};
 
+use super::beginning::Beginning;
 use super::download::{Trouble, Wanted};
 use super::links::Link;
 use super::stragglers::Progress;
@@ -56,16 +57,18 @@ impl Intake {
         };
     }
 
-    /// Receives the file, or the rest of it, and notes in `progress` how far it is.
+    /// Receives the file, or the rest of it, and notes in `progress` how far it is, and how it began.
     pub(super) async fn receive(
         &mut self,
         context: &Context,
         wanted: &Wanted,
         link: Link,
         progress: &Progress,
+        beginning: &mut Beginning<'_>,
     ) -> Result<(), Trouble> {
         let mut headers = link.headers;
         let continues = self.ask_for_the_rest(link.generation, &mut headers);
+        beginning.asked();
         let opened = context.run.client().download(link.url, headers).await;
         let mut download = match opened {
             // The rest cannot be had: the next try asks for all of it.
@@ -79,9 +82,11 @@ impl Intake {
             self.begin(context, wanted, &download, link.generation)?;
         }
         progress.begin(self.received_bytes, download.announced_bytes());
+        beginning.answered();
         while let Some(piece) = download.next().await.map_err(Trouble::Http)? {
             self.received_bytes += piece.len() as u64;
             progress.reach(self.received_bytes);
+            beginning.reached(self.received_bytes);
             if wanted.turn.has_come() {
                 let all_is_unpacked = self.unpacking.unpack(&piece, &context.buffers);
                 if all_is_unpacked.map_err(Trouble::Broken)? {

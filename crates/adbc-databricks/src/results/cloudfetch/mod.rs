@@ -6,6 +6,7 @@
 //! links, [`gate`] lets as many downloads run as [`pace`] says pay, [`haste`] says whether files come as fast as they are decoded, [`intake`]
 //! takes a file in, [`unpack`] makes batches of it, [`download`] makes every further try, [`stragglers`] says which download needs one beside it.
 
+mod beginning;
 mod download;
 mod gate;
 mod haste;

@@ -8,6 +8,14 @@ use std::time::Duration;
 
 /// How many run at first. The first chunks have to share the way with few others, and two doublings make 16.
 const FIRST: usize = 4;
+/// So many bytes are the beginning of a download.
+pub(super) const BEGINNING_BYTES: u64 = 1 << 20;
+/// Bytes a second of all downloads together, from which on beginnings are enough to go by. On a narrower way the first chunk, for which
+/// somebody waits, would get late by what it had to share with more downloads.
+const WIDE: f64 = 40e6;
+/// The part of a beginning's latency that counts. It says little about how much of the way is used; some of it keeps what is over in a
+/// moment from being compared by moments.
+const LATENCY_SHARE: u32 = 8;
 /// The fewest downloads that say something.
 const MIN_ROUND: usize = 3;
 /// The part of what a step would bring if all downloads kept their speed that it has to bring.
@@ -30,13 +38,15 @@ pub(super) struct Pace {
     /// The number before the step that is being tried, and what it got through.
     before: Option<(usize, f64)>,
     is_starting: bool,
+    /// Whether a round is one of beginnings.
+    by_beginnings: bool,
     /// Rounds until the next step.
     rest: u32,
     /// Rounds until the next step, if that one does not pay either.
     next_rest: u32,
 }
 
-/// Downloads that began and ended under the same limit.
+/// Downloads, or beginnings of downloads, that began and ended under the same limit.
 #[derive(Debug, Default)]
 struct Round {
     downloads: usize,
@@ -45,7 +55,7 @@ struct Round {
     running: f64,
 }
 
-/// A download that went through at the first try. Times are since any fixed moment.
+/// A download, or its beginning, that went through at the first try. Times are since any fixed moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
     pub(super) began: Duration,
@@ -65,6 +75,7 @@ impl Pace {
             round: Round::default(),
             before: None,
             is_starting: true,
+            by_beginnings: true,
             rest: 0,
             next_rest: 1,
         }
@@ -75,16 +86,33 @@ impl Pace {
         self.limit
     }
 
+    /// The first bytes of a download are here. `sample` ends with them; the answer took `latency` to begin.
+    pub(super) fn begun(&mut self, sample: Sample, latency: Duration) {
+        if self.by_beginnings {
+            let transfer = sample.ended.saturating_sub(sample.began).saturating_sub(latency);
+            self.count(sample, transfer + latency / LATENCY_SHARE);
+        }
+    }
+
     /// A download ended well.
     pub(super) fn finished(&mut self, sample: Sample) {
+        // A small one is no more than a beginning, and none was told.
+        if !self.by_beginnings || sample.bytes < BEGINNING_BYTES {
+            self.count(sample, sample.ended.saturating_sub(sample.began));
+        }
+    }
+
+    fn count(&mut self, sample: Sample, took: Duration) {
         if sample.began < self.since {
             return;
         }
         self.round.downloads += 1;
         self.round.bytes += sample.bytes as f64;
-        self.round.seconds += sample.ended.saturating_sub(sample.began).as_secs_f64();
+        self.round.seconds += took.as_secs_f64();
         self.round.running += sample.running as f64;
-        if self.round.downloads >= self.limit.max(MIN_ROUND) {
+        // After a step, only those that it let begin come to a beginning soon.
+        let before = self.before.filter(|_| self.by_beginnings).map_or(0, |(limit, _)| limit);
+        if self.round.downloads >= (self.limit - before).max(MIN_ROUND) {
             self.conclude(sample.ended);
         }
     }
@@ -95,7 +123,7 @@ impl Pace {
         if began < self.since {
             return;
         }
-        self.is_starting = false;
+        self.start_is_over();
         self.before = None;
         self.take_a_rest();
         self.set(self.limit / 2, now);
@@ -113,12 +141,15 @@ impl Pace {
         if let Some((limit, rate_before)) = self.before.take() {
             let step = (self.limit - limit) as f64 / limit as f64;
             if rate < rate_before * (1.0 + LEAST_GAIN * step) {
-                self.is_starting = false;
+                self.start_is_over();
                 self.take_a_rest();
                 self.set(limit, now);
                 return;
             }
             self.next_rest = 1;
+        } else if self.by_beginnings && rate < WIDE {
+            self.by_beginnings = false;
+            return;
         }
         if self.rest > 0 {
             self.rest -= 1;
@@ -134,6 +165,11 @@ impl Pace {
             self.before = Some((self.limit, rate));
             self.set(more, now);
         }
+    }
+
+    fn start_is_over(&mut self) {
+        self.is_starting = false;
+        self.by_beginnings = false;
     }
 
     fn take_a_rest(&mut self) {
@@ -175,6 +211,9 @@ mod tests {
 
     struct Download {
         began: f64,
+        /// When the first byte came.
+        answered: Option<f64>,
+        has_told_beginning: bool,
         /// Until the first byte, or until the next try.
         wait: f64,
         /// `None` if it was refused.
@@ -187,6 +226,10 @@ mod tests {
         refused: usize,
         /// What was allowed at each end of a download.
         limits: Vec<usize>,
+        /// The most that was allowed at any time.
+        most: usize,
+        /// When the first download ended.
+        first: Option<f64>,
     }
 
     /// Downloads so many files, as many at a time as `max` and the pace allow, and `supply` has.
@@ -201,6 +244,8 @@ mod tests {
                 // A refused download keeps its place while it waits for its next try.
                 downloads.push(Download {
                     began: now,
+                    answered: None,
+                    has_told_beginning: false,
                     wait: if is_refused { 0.5 } else { store.latency },
                     left: (!is_refused).then_some(FILE),
                 });
@@ -210,11 +255,31 @@ mod tests {
             let speed = store.connection.min(store.link / moving as f64);
             for download in &mut downloads {
                 match &mut download.left {
-                    Some(left) if download.wait <= 0.0 => *left -= speed * TICK,
+                    Some(left) if download.wait <= 0.0 => {
+                        download.answered.get_or_insert(now);
+                        *left -= speed * TICK;
+                    }
                     _ => download.wait -= TICK,
                 }
             }
             let running = downloads.len();
+            outcome.most = outcome.most.max(pace.limit());
+            for download in &mut downloads {
+                let (Some(left), Some(answered)) = (download.left, download.answered) else {
+                    continue;
+                };
+                let here = (FILE - left.max(0.0)) as u64;
+                if here >= BEGINNING_BYTES && !download.has_told_beginning {
+                    download.has_told_beginning = true;
+                    let sample = Sample {
+                        began: time(download.began),
+                        ended: time(outcome.seconds),
+                        bytes: here,
+                        running,
+                    };
+                    pace.begun(sample, time(answered - download.began));
+                }
+            }
             downloads.retain(|download| match download.left {
                 None => {
                     if download.wait <= 0.0 {
@@ -232,16 +297,13 @@ mod tests {
                             running,
                         });
                         outcome.limits.push(pace.limit());
+                        outcome.first.get_or_insert(outcome.seconds);
                     }
                     left > 0.0
                 }
             });
         }
         outcome
-    }
-
-    fn most(outcome: &Outcome) -> usize {
-        outcome.limits.iter().copied().max().unwrap_or(0)
     }
 
     /// On average, in the second half.
@@ -271,11 +333,37 @@ mod tests {
     fn a_link_that_is_full_gets_no_more_than_fill_it() {
         let narrow = Store { link: 50e6, ..STORE };
         let outcome = simulate(&narrow, 64, usize::MAX, 400);
-        assert_eq!(most(&outcome), 8, "the one doubling that did not pay");
+        assert_eq!(outcome.most, 8, "the one doubling that did not pay");
         assert!(usual(&outcome) < 4.6, "{} at a time", usual(&outcome));
         let at_best = 400.0 * FILE / 50e6;
         assert!(
             outcome.seconds < 1.02 * at_best,
+            "{} s instead of {at_best} s",
+            outcome.seconds
+        );
+    }
+
+    #[test]
+    fn a_narrow_link_is_the_first_chunks_as_long_as_that_takes() {
+        let narrow = Store { link: 12e6, ..STORE };
+        let outcome = simulate(&narrow, 16, usize::MAX, 100);
+        let first = outcome.first.unwrap();
+        let shared = FIRST as f64 * FILE / 12e6;
+        assert!(first < 1.02 * shared, "{first} s instead of {shared} s");
+    }
+
+    #[test]
+    fn a_wide_way_is_full_before_the_first_chunk_is_here() {
+        let capped = Store {
+            latency: 0.03,
+            connection: 20e6,
+            ..STORE
+        };
+        let outcome = simulate(&capped, 16, usize::MAX, 64);
+        assert_eq!(outcome.limits[0], 16);
+        let at_best = 64.0 / 16.0 * (0.03 + FILE / 20e6);
+        assert!(
+            outcome.seconds < 1.2 * at_best,
             "{} s instead of {at_best} s",
             outcome.seconds
         );
@@ -335,14 +423,14 @@ mod tests {
             ..STORE
         };
         let outcome = simulate(&slow, 64, 3, 200);
-        assert_eq!(most(&outcome), FIRST, "three at a time is all that there is memory for");
+        assert_eq!(outcome.most, FIRST, "three at a time is all that there is memory for");
     }
 
     #[test]
     fn the_most_that_is_allowed_is_never_exceeded() {
         for max in 1..20 {
             let outcome = simulate(&STORE_OF_WAITS, max, usize::MAX, 200);
-            assert_eq!(most(&outcome), max, "it is what pays here");
+            assert_eq!(outcome.most, max, "it is what pays here");
         }
     }
 

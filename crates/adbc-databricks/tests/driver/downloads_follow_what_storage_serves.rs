@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use adbc_core::sync::Statement as _;
 
-use crate::support::{Reply, Server, cloud, constant, file, is_storage, last_number, lz4, query, refusal, statement};
+use crate::support::{
+    Gate, Reply, Server, cloud, constant, file, is_storage, last_number, lz4, query, refusal, statement, stream_of,
+};
 
 const CHUNKS: u64 = 100;
 const ROWS: u64 = 5;
@@ -67,6 +69,30 @@ fn never_more_than_allowed_and_never_none() {
 fn more_than_at_first_where_storage_takes_its_time() {
     let most = read("16", usize::MAX).most.load(Ordering::SeqCst);
     assert!((5..=16).contains(&most), "{most} at a time");
+}
+
+#[test]
+fn more_than_at_first_before_the_first_file_is_here() {
+    const CHUNKS: u64 = 16;
+    const ROWS: u64 = 200_000;
+    // What does not compress.
+    let value = |row: u64| row.wrapping_mul(0x9E37_79B9_7F4A_7C15) as i64;
+    let (asked, gate) = (AtomicUsize::new(0), Gate::default());
+    let server = Server::start(move |request, port| {
+        if !is_storage(request) {
+            return cloud(request, port, CHUNKS, ROWS);
+        }
+        if asked.fetch_add(1, Ordering::SeqCst) + 1 == 8 {
+            gate.open();
+        }
+        // So that a busy machine's own delays count for little.
+        std::thread::sleep(Duration::from_millis(400));
+        let first = last_number(&request.path) * ROWS;
+        let file = lz4(&stream_of((first..first + ROWS).map(value)));
+        Some(Reply::InTwo(file, 1_200_000, gate.clone()))
+    });
+    let read = query(&mut server.connect()).unwrap();
+    assert!(read.into_iter().eq((0..CHUNKS * ROWS).map(value)));
 }
 
 #[test]

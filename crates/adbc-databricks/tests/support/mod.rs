@@ -67,6 +67,8 @@ pub enum Reply {
     Bytes(Vec<u8>),
     /// A status, headers and bytes, of which the last so many are announced and not sent.
     Part(u16, Vec<(&'static str, String)>, Vec<u8>, usize),
+    /// So many of the bytes, and the others when the gate is open.
+    InTwo(Vec<u8>, usize, Gate),
     /// Announces more bytes than it sends.
     Truncated(Vec<u8>),
     /// Closes the connection without a word.
@@ -226,6 +228,12 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
 /// `None` when the connection is to be closed.
 fn write_reply(stream: &mut TcpStream, reply: Reply) -> Option<()> {
     let (status, headers, body, announced) = match reply {
+        Reply::InTwo(body, first, gate) => {
+            let head = format!("HTTP/1.1 200 x\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(&[head.as_bytes(), &body[..first]].concat()).ok()?;
+            gate.pass();
+            return stream.write_all(&body[first..]).ok();
+        }
         Reply::Json(status, body) => (status, vec![], body.to_string().into_bytes(), 0),
         Reply::Headed(status, headers, body) => (status, headers, body.to_string().into_bytes(), 0),
         Reply::Bytes(body) => (200, vec![], body, 0),
@@ -351,7 +359,12 @@ pub fn stream(ranges: &[std::ops::Range<i64>]) -> Vec<u8> {
 
 /// A stream of one batch in which every row is the same.
 pub fn constant(value: i64, rows: usize) -> Vec<u8> {
-    let column = Arc::new(Int64Array::from_value(value, rows)) as ArrayRef;
+    stream_of(std::iter::repeat_n(value, rows))
+}
+
+/// A stream of one batch with these rows.
+pub fn stream_of(values: impl IntoIterator<Item = i64>) -> Vec<u8> {
+    let column = Arc::new(Int64Array::from_iter_values(values)) as ArrayRef;
     let batch = RecordBatch::try_new(batch(0..0).schema(), vec![column]).unwrap();
     let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
     writer.write(&batch).unwrap();

@@ -26,12 +26,9 @@ pub(super) struct Budget {
 }
 
 struct State {
-    /// Announced bytes of the claims for files.
-    files: u64,
-    file_cost: Cost,
-    /// Announced bytes of the claims for chunks that are not decoded yet.
-    chunks: u64,
-    chunk_cost: Cost,
+    files: Claims,
+    /// Of chunks that are not decoded yet.
+    chunks: Claims,
     /// What files that are here and decoded chunks keep.
     kept: u64,
     /// How many claims for chunks there are, of decoded ones as well.
@@ -40,10 +37,8 @@ struct State {
 
 impl State {
     fn claimed(&self) -> u64 {
-        let files = self.file_cost.of(self.files);
-        files
-            .saturating_add(self.chunk_cost.of(self.chunks))
-            .saturating_add(self.kept)
+        let files = self.files.claimed();
+        files.saturating_add(self.chunks.claimed()).saturating_add(self.kept)
     }
 
     fn fits(&self, more: u64, limit: u64) -> bool {
@@ -52,11 +47,11 @@ impl State {
 
     fn add(&mut self, what: What, announced: u64) {
         match what {
-            What::File => self.files += announced,
+            What::File => self.files.add(announced),
             What::WholeFile(bytes) => self.kept += bytes,
-            What::Beyond => self.chunks += announced,
+            What::Beyond => self.chunks.add(announced),
             What::Chunk => {
-                self.chunks += announced;
+                self.chunks.add(announced);
                 self.held += 1;
             }
             What::Kept(bytes) => {
@@ -68,11 +63,11 @@ impl State {
 
     fn remove(&mut self, what: What, announced: u64) {
         match what {
-            What::File => self.files -= announced,
+            What::File => self.files.remove(announced),
             What::WholeFile(bytes) => self.kept -= bytes,
-            What::Beyond => self.chunks -= announced,
+            What::Beyond => self.chunks.remove(announced),
             What::Chunk => {
-                self.chunks -= announced;
+                self.chunks.remove(announced);
                 self.held -= 1;
             }
             What::Kept(bytes) => {
@@ -83,47 +78,93 @@ impl State {
     }
 }
 
-/// Chunks that are smaller say little about the price of a byte of larger ones: what surrounds the data counts as well.
-const TELLING_BYTES: u64 = 1 << 20;
+/// The claims of one kind, by what was announced, and what they cost.
+///
+/// Small and large chunks have prices of their own: what surrounds the data is most of a small one, and one in which all rows are the
+/// same is small as a file and as large as any when decoded.
+struct Claims {
+    small: Account,
+    large: Account,
+}
 
-/// What an announced byte costs: the most that was seen, or a guess as long as nothing was.
-struct Cost {
+/// Chunks with fewer announced bytes are small.
+const LARGE_BYTES: u64 = 1 << 20;
+
+/// Announced bytes and what each of them costs: the most that was seen, or a guess as long as nothing was.
+struct Account {
+    announced: u64,
     per_byte: u64,
-    seen: Seen,
+    is_seen: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Nothing,
-    Small,
-    Large,
-}
-
-impl Cost {
+impl Claims {
     fn guess(per_byte: u64) -> Self {
-        Self {
+        let account = || Account {
+            announced: 0,
             per_byte,
-            seen: Seen::Nothing,
+            is_seen: false,
+        };
+        Self {
+            small: account(),
+            large: account(),
         }
     }
 
-    fn of(&self, announced: u64) -> u64 {
-        announced.saturating_mul(self.per_byte) / COST_UNIT
+    /// Guesses anew where nothing was seen.
+    fn guess_again(&mut self, per_byte: u64) {
+        for account in [&mut self.small, &mut self.large] {
+            if !account.is_seen {
+                account.per_byte = per_byte;
+            }
+        }
+    }
+
+    /// What a claim for so many announced bytes costs.
+    fn cost(&self, announced: u64) -> u64 {
+        let account = if announced < LARGE_BYTES {
+            &self.small
+        } else {
+            &self.large
+        };
+        account.cost(announced)
+    }
+
+    /// What all claims cost.
+    fn claimed(&self) -> u64 {
+        let [small, large] = [&self.small, &self.large].map(|account| account.cost(account.announced));
+        small.saturating_add(large)
+    }
+
+    fn add(&mut self, announced: u64) {
+        self.of(announced).announced += announced;
+    }
+
+    fn remove(&mut self, announced: u64) {
+        self.of(announced).announced -= announced;
     }
 
     fn see(&mut self, announced: u64, bytes: u64) {
         let found = bytes.saturating_mul(COST_UNIT).div_ceil(announced.max(1)).max(1);
-        let size = if announced < TELLING_BYTES {
-            Seen::Small
+        let account = self.of(announced);
+        account.per_byte = if account.is_seen {
+            account.per_byte.max(found)
         } else {
-            Seen::Large
+            found
         };
-        self.per_byte = match (self.seen, size) {
-            (Seen::Nothing, _) | (Seen::Small, Seen::Large) => found,
-            (Seen::Large, Seen::Small) => return,
-            _ => self.per_byte.max(found),
-        };
-        self.seen = size;
+        account.is_seen = true;
+    }
+
+    fn of(&mut self, announced: u64) -> &mut Account {
+        match announced < LARGE_BYTES {
+            true => &mut self.small,
+            false => &mut self.large,
+        }
+    }
+}
+
+impl Account {
+    fn cost(&self, announced: u64) -> u64 {
+        announced.saturating_mul(self.per_byte) / COST_UNIT
     }
 }
 
@@ -133,10 +174,8 @@ impl Budget {
         Arc::new(Self {
             limit,
             state: Mutex::new(State {
-                files: 0,
-                file_cost: Cost::guess(COST_UNIT),
-                chunks: 0,
-                chunk_cost: Cost::guess(chunk_cost),
+                files: Claims::guess(COST_UNIT),
+                chunks: Claims::guess(chunk_cost),
                 kept: 0,
                 held: 0,
             }),
@@ -150,10 +189,10 @@ impl Budget {
         let announced = announced.min(MAX_ANNOUNCED_BYTES);
         let state = self.lock();
         let first_chunk = match state.held {
-            0 => state.chunk_cost.of(announced),
+            0 => state.chunks.cost(announced),
             _ => 0,
         };
-        let cost = state.file_cost.of(announced).saturating_add(first_chunk);
+        let cost = state.files.cost(announced).saturating_add(first_chunk);
         let fits = state.claimed() == 0 || state.fits(cost, self.limit);
         fits.then(|| self.claim(state, What::File, announced))
     }
@@ -163,7 +202,7 @@ impl Budget {
     pub(super) fn chunk(self: &Arc<Self>, announced: u64) -> Option<Reservation> {
         let announced = announced.min(MAX_ANNOUNCED_BYTES);
         let state = self.lock();
-        let fits = state.held == 0 || state.fits(state.chunk_cost.of(announced), self.limit);
+        let fits = state.held == 0 || state.fits(state.chunks.cost(announced), self.limit);
         fits.then(|| self.claim(state, What::Chunk, announced))
     }
 
@@ -202,11 +241,11 @@ impl Budget {
     /// The file of a chunk of `announced` bytes has `bytes`. Before it is decoded that tells already which of the two was announced.
     pub(super) fn learn_file(&self, announced: u64, bytes: u64) {
         let mut state = self.lock();
-        state.file_cost.see(announced, bytes);
+        state.files.see(announced, bytes);
         // A tenth less is more than what surrounds the compressed bytes can explain.
         let is_decoded_size = bytes < announced / 10 * 9;
-        if state.chunk_cost.seen == Seen::Nothing && is_decoded_size {
-            state.chunk_cost = Cost::guess(COST_UNIT);
+        if is_decoded_size {
+            state.chunks.guess_again(COST_UNIT);
         }
         self.tell(state);
     }
@@ -255,7 +294,7 @@ impl Reservation {
     /// The file is here, and has so many bytes.
     pub(super) fn settle_file(&mut self, bytes: u64) {
         let mut state = self.budget.lock();
-        state.file_cost.see(self.announced, bytes);
+        state.files.see(self.announced, bytes);
         state.remove(self.what, self.announced);
         self.what = What::WholeFile(bytes);
         state.add(self.what, self.announced);
@@ -266,7 +305,7 @@ impl Reservation {
     /// it would wait for are waiting for this one.
     pub(super) fn settle(&mut self, peak: u64, kept: u64) {
         let mut state = self.budget.lock();
-        state.chunk_cost.see(self.announced, peak);
+        state.chunks.see(self.announced, peak);
         state.remove(self.what, self.announced);
         self.what = What::Kept(kept);
         state.add(self.what, self.announced);
@@ -356,6 +395,19 @@ mod tests {
         drop(first);
         assert!(budget.chunk(5).is_some());
         drop(files);
+    }
+
+    #[test]
+    fn a_small_file_of_a_large_chunk_costs_what_such_chunks_do() {
+        const MIB: u64 = 1 << 20;
+        let budget = Budget::new(100 * MIB, true);
+        budget.chunk(8 * MIB).unwrap().settle(20 * MIB, 20 * MIB);
+        budget.chunk(MIB / 2).unwrap().settle(20 * MIB, 20 * MIB);
+        let chunks: Vec<_> = std::iter::from_fn(|| budget.chunk(MIB / 2)).take(20).collect();
+        assert_eq!(chunks.len(), 5);
+        drop(chunks);
+        let chunks: Vec<_> = std::iter::from_fn(|| budget.chunk(8 * MIB)).take(20).collect();
+        assert_eq!(chunks.len(), 5);
     }
 
     #[test]

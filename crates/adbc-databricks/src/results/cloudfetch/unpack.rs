@@ -1,9 +1,10 @@
 //! A file's bytes on their way to batches: held as they came, then decompressed, then decoded.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array as _, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use crate::error::{Error, Result};
@@ -131,9 +132,16 @@ impl Unpacking {
         }
         let plain = self.plain.unwrap_or_default();
         let plain_bytes = plain.filled().len() as u64;
+        let mut copied = 0;
         let (schema, mut batches) = match cells {
             Some(schema) => (Arc::clone(schema), vec![json::decode_file(schema, plain.filled())?]),
-            None => ipc::read_stream(plain.into_buffer())?,
+            None => {
+                let buffer = plain.into_buffer();
+                let place = buffer.as_slice().as_ptr_range();
+                let (schema, batches) = ipc::read_stream(buffer)?;
+                copied = bytes_outside(&batches, &place);
+                (schema, batches)
+            }
         };
         if let Some(promised) = rows {
             let found: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
@@ -147,7 +155,10 @@ impl Unpacking {
         }
         let (peak_bytes, kept_bytes) = match cells {
             // Batches are parts of what was decompressed, except those that were made of JSON.
-            None => (plain_bytes, plain_bytes),
+            None => {
+                let all = plain_bytes.saturating_add(copied);
+                (all, all)
+            }
             Some(_) => {
                 let kept = batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum();
                 (plain_bytes.saturating_add(kept), kept)
@@ -159,5 +170,53 @@ impl Unpacking {
             peak_bytes,
             kept_bytes,
         })
+    }
+}
+/// The bytes of buffers that do not lie in `place`: of what had to be copied, because it was not aligned there or compressed in itself.
+fn bytes_outside(batches: &[RecordBatch], place: &Range<*const u8>) -> u64 {
+    let columns = batches.iter().flat_map(RecordBatch::columns);
+    let mut parts: Vec<_> = columns.map(|column| column.to_data()).collect();
+    let mut bytes = 0_u64;
+    while let Some(data) = parts.pop() {
+        let nulls = data.nulls().map(|nulls| nulls.buffer());
+        let own = data.buffers().iter().chain(nulls);
+        let outside = own.filter(|buffer| !place.contains(&buffer.as_ptr()));
+        bytes = outside.fold(bytes, |bytes, buffer| bytes.saturating_add(buffer.len() as u64));
+        parts.extend(data.child_data().iter().cloned());
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, Decimal128Array, ListArray, types::Int64Type};
+    use arrow_buffer::Buffer;
+
+    use super::*;
+
+    #[test]
+    fn what_arrow_had_to_copy_counts_beside_the_file() {
+        const ROWS: usize = 1000;
+        let decimals = Arc::new(Decimal128Array::from(vec![1_i128; ROWS])) as ArrayRef;
+        let lists = ListArray::from_iter_primitive::<Int64Type, _, _>((0..ROWS).map(|_| Some([Some(1), None])));
+        let batch = RecordBatch::try_from_iter([("d", decimals), ("l", Arc::new(lists) as ArrayRef)]).unwrap();
+        let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        let stream = writer.into_inner().unwrap();
+        // Decimals want to lie at multiples of 16, everything else is content with 8.
+        for (at, copied) in [(0, 0), (8, 16 * ROWS as u64)] {
+            let mut memory = vec![0; at];
+            memory.extend(&stream);
+            let buffer = Buffer::from(memory).slice(at);
+            let lies_at = buffer.as_ptr() as usize;
+            assert!(
+                (lies_at - at).is_multiple_of(16),
+                "memory begins where large numbers may"
+            );
+            let place = buffer.as_slice().as_ptr_range();
+            let (_, batches) = ipc::read_stream(buffer).unwrap();
+            assert_eq!(batches, std::slice::from_ref(&batch));
+            assert_eq!(bytes_outside(&batches, &place), copied, "at {at}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::{MessageBuffer, fb_to_schema};
 use arrow_ipc::reader::{RecordBatchDecoder, read_dictionary};
-use arrow_ipc::{Message, MessageHeader};
+use arrow_ipc::{Endianness, Message, MessageHeader};
 use arrow_schema::{ArrowError, SchemaRef};
 use databricks_telemetry::ErrorCategory;
 
@@ -129,6 +129,9 @@ impl IpcStream {
             MessageHeader::Schema if self.schema.is_some() => Err(inconsistent("it has two schemas")),
             MessageHeader::Schema => {
                 let schema = message.header_as_schema().ok_or_else(lacks_header)?;
+                if schema.endianness() != Endianness::Little {
+                    return Err(inconsistent("its numbers are big-endian"));
+                }
                 self.schema = Some(Arc::new(fb_to_schema(schema)));
                 Ok(None)
             }

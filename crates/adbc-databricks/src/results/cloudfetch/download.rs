@@ -81,6 +81,7 @@ async fn get(context: &Context, wanted: &Wanted, claim: Reservation) -> Result<D
                 if is_first_try && !intake.is_overtaking {
                     slot.finished(intake.received_bytes);
                     context.haste.downloaded(started.elapsed());
+                    context.budget.look_again();
                 }
                 drop(slot);
                 let waiting = Instant::now();
@@ -175,6 +176,8 @@ async fn unpack(context: &Context, index: u64, rows: Option<u64>, intake: &mut I
     let ended = unpacking.await;
     let (unpacked, took) = ended.map_err(|_| Error::internal("the decoder ended without an answer"))?;
     context.haste.decoded(took);
+    // Who waits for memory waits for this as well.
+    context.budget.look_again();
     unpacked
 }
 

@@ -37,7 +37,7 @@ use download::{Downloaded, Wanted};
 use gate::Gate;
 use haste::{Arrival, Haste};
 use links::Links;
-use stragglers::Stragglers;
+use stragglers::{MIN_NEIGHBOURS, Stragglers};
 
 /// How many chunks may be started ahead of the reader, per parallel download: those that are running, and as many that are here.
 const WINDOW_PER_DOWNLOAD: usize = 2;
@@ -106,7 +106,9 @@ pub(super) async fn fetch(
         cells,
         max_link_refreshes: limits.max_link_refreshes,
     });
-    let most_held = thread::available_parallelism().map_or(1, usize::from) + CHUNKS_BESIDE_DECODERS;
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    // Enough for the first of them to be seen as a straggler.
+    let most_held = (processors + CHUNKS_BESIDE_DECODERS).max(MIN_NEIGHBOURS + 1);
     let mut started = VecDeque::new();
     let mut index = promise.first;
     let mut shape = None;

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use crate::options::{self, Settings};
 
 /// The fewest neighbours whose median says something.
-const MIN_NEIGHBOURS: usize = 3;
+pub(super) const MIN_NEIGHBOURS: usize = 3;
 /// How many finished downloads are remembered: more than ever run beside one, unless it has long fallen behind.
 const MAX_REMEMBERED: usize = 64;
 /// The shortest time between two looks at a download that is late and moves.

@@ -8,7 +8,7 @@ use databricks_local::Fault;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success · 1 the workspace refused or failed the statement · 2 wrong usage or option · \
-3 not authenticated or not allowed · 4 network or result transfer failed · 130 interrupted";
+3 not authenticated or not allowed · 4 network, transfer, a timeout or a file of this machine · 130 interrupted";
 
 const DOCTOR_EXIT_CODES: &str = "\
 Exit codes: 0 nothing failed (warnings may be there) · 1 a check failed · 2 wrong usage · 130 interrupted";
@@ -134,13 +134,28 @@ pub(crate) struct ConnectArgs {
 /// Settings of the workspace that this process starts.
 #[derive(Debug, Args)]
 pub(crate) struct WorkspaceArgs {
-    /// TPC-H scale factor of `samples.tpch` in the local workspace; 1 makes 6,001,215 line items.
-    #[arg(long, value_name = "FACTOR", default_value_t = 0.1)]
-    pub(crate) scale_factor: f64,
+    /// TPC-H scale factor of `samples.tpch` in the local workspace; 1 makes 6,001,215 line items. [default: 0.1]
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) scale_factor: Option<f64>,
 
     /// A directory whose Parquet, CSV and JSON files become tables of the local workspace's schema `main.data`.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+impl WorkspaceArgs {
+    pub(crate) fn scale_factor(&self) -> f64 {
+        self.scale_factor.unwrap_or(0.1)
+    }
+
+    /// What was typed that makes sense for a local workspace only.
+    pub(crate) fn typed(&self) -> Option<&'static str> {
+        match (&self.data, self.scale_factor) {
+            (Some(_), _) => Some("--data"),
+            (None, Some(_)) => Some("--scale-factor"),
+            (None, None) => None,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -156,7 +171,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, default_value_t = 8123)]
     pub(crate) port: u16,
 
-    /// The token that clients must present; a random one when not given.
+    /// The token that clients must present; a random one when it is empty or not given.
     #[arg(long, env = "DATABRICKS_LOCAL_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub(crate) token: Option<Token>,
 

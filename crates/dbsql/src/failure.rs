@@ -32,7 +32,8 @@ impl Failure {
             Self::Interrupted => 130,
             Self::Local(_) => 4,
             Self::Adbc(error) => match error.status {
-                Status::InvalidArguments if !came_from_the_workspace(error) => 2,
+                // What is not implemented here is an option that is unknown.
+                Status::InvalidArguments | Status::NotImplemented if !came_from_the_workspace(error) => 2,
                 Status::Unauthenticated | Status::Unauthorized => 3,
                 Status::IO | Status::Timeout => 4,
                 Status::Cancelled => 130,
@@ -135,6 +136,7 @@ fn hint(status: Status) -> Option<&'static str> {
     match status {
         Status::Unauthenticated => Some("hint: check the token (--token, DATABRICKS_TOKEN, or in the URL)"),
         Status::Unauthorized => Some("hint: the token is valid, but its owner may not do this"),
+        Status::IO => Some("hint: `dbsql doctor`, with the same options, tries each step of the way"),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::target;
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let workspace = target::start(&args.workspace, |mut builder| {
         builder = builder.listen(SocketAddr::from((args.host, args.port))).tls(args.tls);
-        if let Some(token) = &args.token {
+        if let Some(token) = args.token.as_ref().filter(|token| !token.expose().is_empty()) {
             builder = builder.token(token.expose().to_owned());
         }
         args.flags.iter().fold(builder, |builder, flag| {
@@ -21,7 +21,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     for fault in args.faults {
         workspace.fault(fault);
     }
-    print!("{}", greeting(&workspace, args.workspace.scale_factor));
+    print!("{}", greeting(&workspace, args.workspace.scale_factor()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::signal::ctrl_c())?;
     eprintln!("\nstopping");

@@ -22,8 +22,27 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The URL or the profile, else `DATABRICKS_HOST` and its companions, else an embedded workspace.
+    /// The URL or the profile, else `DATABRICKS_HOST` and its companions, else an embedded workspace as it was typed. Refuses what was
+    /// typed of an embedded workspace when it is another.
     pub(crate) fn resolve(connect: &ConnectArgs, workspace: &WorkspaceArgs) -> Result<Self, Failure> {
+        let target = Self::resolve_with(connect, workspace)?;
+        match (target.embedded(), workspace.typed()) {
+            (None, Some(typed)) => {
+                let other = match (&connect.url, &connect.profile) {
+                    (Some(_), _) => "--url names another",
+                    (None, Some(_)) => "--profile names another",
+                    (None, None) => "DATABRICKS_HOST names another; unset it",
+                };
+                Err(Failure::Usage(format!(
+                    "{typed} is for the local workspace, and {other}"
+                )))
+            }
+            _ => Ok(target),
+        }
+    }
+
+    /// As [`resolve`](Self::resolve), with an embedded workspace that nobody typed anything of.
+    pub(crate) fn resolve_with(connect: &ConnectArgs, workspace: &WorkspaceArgs) -> Result<Self, Failure> {
         if let Some(options) = remote_options(connect)? {
             return Ok(Self {
                 options,
@@ -48,7 +67,7 @@ impl Target {
             });
         }
         let small = WorkspaceArgs {
-            scale_factor: 0.01,
+            scale_factor: Some(0.01),
             data: None,
         };
         let workspace = start(&small, |builder| builder.tls(true))?;
@@ -97,13 +116,13 @@ pub(crate) fn start(
     args: &WorkspaceArgs,
     more: impl FnOnce(databricks_local::WorkspaceBuilder) -> databricks_local::WorkspaceBuilder,
 ) -> Result<Workspace, Failure> {
-    if !(args.scale_factor > 0.0 && args.scale_factor <= 100.0) {
+    let scale_factor = args.scale_factor();
+    if !(scale_factor > 0.0 && scale_factor <= 100.0) {
         return Err(Failure::Usage(format!(
-            "--scale-factor {} is not between 0 and 100",
-            args.scale_factor
+            "--scale-factor {scale_factor} is not more than 0 and at most 100"
         )));
     }
-    let mut builder = Workspace::builder().scale_factor(args.scale_factor);
+    let mut builder = Workspace::builder().scale_factor(scale_factor);
     if let Some(data) = &args.data {
         if !data.is_dir() {
             return Err(Failure::Usage(format!("--data {} is not a directory", data.display())));
@@ -166,9 +185,13 @@ fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, O
             ));
         }
     }
-    let url_has_password = connect.url.as_deref().is_some_and(has_user);
+    if connect.token.is_some() && connect.url.as_deref().is_some_and(has_user) {
+        return Err(Failure::Usage(
+            "--token and the URL both have a token: leave one of them out".to_owned(),
+        ));
+    }
     match (&connect.token, &connect.url) {
-        (Some(token), _) if !url_has_password => options.push((
+        (Some(token), _) => options.push((
             option("databricks.access_token"),
             OptionValue::String(token.expose().to_owned()),
         )),
@@ -180,7 +203,7 @@ fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, O
             let elsewhere = of_url.chain(of_options).find(|key| leads_elsewhere(key));
             options.extend(credentials_for(url, elsewhere, &variable)?);
         }
-        _ => {}
+        (None, _) => {}
     }
     options.extend(extra_options(connect));
     Ok(Some(options))

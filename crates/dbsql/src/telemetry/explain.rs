@@ -24,10 +24,10 @@ server's address or path; tokens; error messages. docs/tags.md lists every membe
 pub(crate) fn run(args: ExplainArgs) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let small = WorkspaceArgs {
-        scale_factor: 0.01,
+        scale_factor: Some(0.01),
         data: None,
     };
-    let target = Target::resolve(&args.connect, &small)?;
+    let target = Target::resolve_with(&args.connect, &small)?;
     let explanation = adbc_databricks::Driver
         .new_database_with_opts(target.options())?
         .explain_telemetry()?;

@@ -58,11 +58,40 @@ fn a_url_that_is_none() {
     );
     assert_paragraph(
         &run(&["query", "--format", "csv", "-O", "no.such.key=1", "SELECT 1"]),
-        1,
-        &["no.such.key"],
+        2,
+        &["'no.such.key' is unknown"],
         &[],
     );
     assert_paragraph(&run(&["telemetry"]), 2, &["dbsql serve"], &[]);
+}
+
+#[test]
+fn what_is_typed_and_would_not_be_heeded() {
+    let workspace = workspace(|builder| builder);
+    let uri = workspace.uri();
+    let with_url = |more: &[&str]| run(&[&["query", "--url", &uri], more, &["SELECT 1"]].concat());
+    for more in [["--data", "/tmp"], ["--scale-factor", "0.1"]] {
+        assert_paragraph(&with_url(&more), 2, &[more[0], "--url"], &[]);
+    }
+    assert_paragraph(
+        &with_url(&["--token", "canary"]),
+        2,
+        &["--token", "the URL"],
+        &["canary"],
+    );
+}
+
+#[test]
+fn a_schema_that_is_not_there() {
+    let workspace = workspace(|builder| builder);
+    let url = format!("{}?schema=nowhere", workspace.uri());
+    let output = run(&["query", "--url", &url, "SELECT 1"]);
+    assert_paragraph(
+        &output,
+        1,
+        &["[SCHEMA_NOT_FOUND]", "NOT_FOUND, SQLSTATE 42704"],
+        &["SQLSTATE: "],
+    );
 }
 
 #[test]

@@ -333,6 +333,19 @@ pub(crate) fn from_statement_failure(
         .with_error_class(class)
 }
 
+/// Builds the error of a request that was refused with a message, in which the class and the SQLSTATE may stand as in a statement's. What
+/// the SQLSTATE says beats what the status of the answer said (`kind`).
+pub(crate) fn from_refusal(kind: ErrorKind, category: ErrorCategory, message: &str) -> Error {
+    let sqlstate = said_sqlstate(message).map(|(_, state, _)| state);
+    let kind = match classify_failure(sqlstate, None) {
+        (ErrorKind::Unknown, _) => kind,
+        (said, _) => said,
+    };
+    Error::new(kind, category, without_sqlstate(message, sqlstate))
+        .with_sqlstate(sqlstate.unwrap_or_default())
+        .with_error_class(error_class(message))
+}
+
 fn classify_failure(sqlstate: Option<&str>, error_code: Option<&str>) -> (ErrorKind, ErrorCategory) {
     use {ErrorCategory as C, ErrorKind as K};
     match sqlstate {

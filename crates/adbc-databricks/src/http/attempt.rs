@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 
 use super::retry::{self, Failure, Repeat};
-use crate::error::{Error, ErrorKind};
+use crate::error::{self, Error, ErrorKind};
 
 /// One failed attempt.
 pub(crate) struct Attempt {
@@ -111,12 +111,18 @@ pub(super) fn status_error(status: StatusCode, body: &[u8], place: &str) -> Erro
         402..=499 => (ErrorKind::InvalidArgument, ErrorCategory::InvalidRequest),
         _ => (ErrorKind::Io, ErrorCategory::ConnectionError),
     };
-    let message = if refusal.message.is_empty() {
-        format!("{place} answered HTTP {status}")
-    } else {
-        format!("{place} answered HTTP {status}: {}", refusal.message)
+    if refusal.message.is_empty() {
+        return Error::new(kind, category, format!("{place} answered HTTP {status}"))
+            .with_error_code(&refusal.error_code)
+            .with_http_status(status.as_u16());
+    }
+    // A session that is opened in a schema that is not there fails as a statement does.
+    let error = match status.is_client_error() {
+        true => error::from_refusal(kind, category, &refusal.message),
+        false => Error::new(kind, category, refusal.message),
     };
-    Error::new(kind, category, message)
+    error
+        .context(format_args!("{place} answered HTTP {status}"))
         .with_error_code(&refusal.error_code)
         .with_http_status(status.as_u16())
 }

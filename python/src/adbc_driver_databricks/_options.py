@@ -40,10 +40,10 @@ class DatabaseOptions(_Option):
     """The profile of `~/.databrickscfg` to take host, warehouse and credentials from, as far as
     they are not given. The environment is then not read. Without this option, the file's and a
     host, the environment (`DATABRICKS_HOST` and its companions) is read, and then the profile
-    that `DATABRICKS_CONFIG_PROFILE` names, or `DEFAULT`."""
+    that `DATABRICKS_CONFIG_PROFILE` names, or `DEFAULT`. Cannot be set by a URI."""
 
     CONFIG_FILE = "databricks.config_file"
-    """The file with profiles, instead of `~/.databrickscfg`."""
+    """The file with profiles, instead of `~/.databrickscfg`. Cannot be set by a URI."""
 
     TLS = "databricks.tls"
     """Whether to use TLS. Without it the URI's scheme decides; `databricks://` and a bare host
@@ -170,7 +170,8 @@ class DatabaseOptions(_Option):
     Default: `60000`."""
 
     RETRY_MAX_RETRIES = "databricks.retry.max_retries"
-    """How often one request is made again at most. Default: `10`."""
+    """How often one request is made again at most; after connections that were refused, 3 times.
+    Default: `10`."""
 
     RETRY_MIN_WAIT_MS = "databricks.retry.min_wait_ms"
     """The first wait before a request is made again, in milliseconds; it doubles each time.

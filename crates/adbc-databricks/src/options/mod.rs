@@ -198,8 +198,9 @@ options! {
     /// The profile of `~/.databrickscfg` to take host, warehouse and credentials from, as far as they are not given. The
     /// environment is then not read. Without this option, the file's and a host, the environment (`DATABRICKS_HOST` and its
     /// companions) is read, and then the profile that `DATABRICKS_CONFIG_PROFILE` names, or `DEFAULT`.
+    /// Cannot be set by a URI.
     CONFIG_PROFILE = "databricks.config_profile" | "databricks.profile", DATABASE, Kind::Text;
-    /// The file with profiles, instead of `~/.databrickscfg`.
+    /// The file with profiles, instead of `~/.databrickscfg`. Cannot be set by a URI.
     CONFIG_FILE = "databricks.config_file", DATABASE, Kind::Text;
     /// Whether to use TLS. Without it the URI's scheme decides; `databricks://` and a bare host mean TLS, except to a
     /// loopback host.
@@ -307,7 +308,7 @@ options! {
     /// How long a response may be silent, in milliseconds. A download that moves never times out.
     READ_TIMEOUT_MS = "databricks.http.read_timeout_ms", DATABASE, Kind::Integer { min: 1, max: 3_600_000 },
         default "60000";
-    /// How often one request is made again at most.
+    /// How often one request is made again at most; after connections that were refused, 3 times.
     RETRY_MAX_RETRIES = "databricks.retry.max_retries" | "databricks.query.retry_count",
         DATABASE, Kind::Integer { min: 0, max: 1_000 }, default "10";
     /// The first wait before a request is made again, in milliseconds; it doubles each time.

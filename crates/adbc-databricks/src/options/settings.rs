@@ -63,14 +63,14 @@ impl Settings {
     /// # Errors
     /// `NotImplemented` for a key that this object does not have, and one that can only be read.
     pub(crate) fn settable(&self, key: &str) -> Result<&'static Spec> {
-        let spec = find(key)
-            .filter(|spec| spec.scopes.contains(&self.scope))
-            .ok_or_else(|| {
-                Error::not_implemented(format!("option '{key}' cannot be set on a {}", self.scope.noun()))
-            })?;
-        match spec.is_read_only() {
-            true => Err(Error::not_implemented(format!("option '{key}' can only be read"))),
-            false => Ok(spec),
+        let refused = |reason: &str| Err(Error::not_implemented(format!("option '{key}' {reason}")));
+        match find(key) {
+            None => refused("is unknown"),
+            Some(spec) if !spec.scopes.contains(&self.scope) => {
+                refused(&format!("cannot be set on a {}", self.scope.noun()))
+            }
+            Some(spec) if spec.is_read_only() => refused("can only be read"),
+            Some(spec) => Ok(spec),
         }
     }
 

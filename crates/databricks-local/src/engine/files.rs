@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
@@ -27,6 +28,14 @@ enum Format {
     Parquet,
 }
 
+/// What a look at the directory finds.
+#[derive(Default)]
+struct Listing {
+    tables: Vec<Source>,
+    /// Why what looks like a table is none.
+    errors: Vec<SqlError>,
+}
+
 struct Source {
     name: String,
     path: PathBuf,
@@ -41,22 +50,22 @@ impl FileTables {
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        self.sources().into_iter().map(|source| source.name).collect()
+        self.look().tables.into_iter().map(|source| source.name).collect()
     }
 
     /// The tables whose files can be read. One that cannot is missing here, so that it costs nobody the others.
     pub(crate) async fn all(&self) -> Vec<Table> {
         let mut tables = Vec::new();
-        for source in self.sources() {
+        for source in self.look().tables {
             tables.extend(self.table(source).await.ok());
         }
         tables
     }
 
-    /// Why there are files that cannot be read, one by one.
+    /// Why there are files and directories that are no tables, one by one.
     pub(crate) async fn unreadable(&self) -> Vec<SqlError> {
-        let mut errors = Vec::new();
-        for source in self.sources() {
+        let Listing { tables, mut errors } = self.look();
+        for source in tables {
             errors.extend(self.table(source).await.err());
         }
         errors
@@ -66,7 +75,8 @@ impl FileTables {
     /// When the file cannot be read.
     pub(crate) async fn named(&self, name: &str) -> Result<Option<Table>, SqlError> {
         match self
-            .sources()
+            .look()
+            .tables
             .into_iter()
             .find(|source| source.name.eq_ignore_ascii_case(name))
         {
@@ -76,20 +86,24 @@ impl FileTables {
     }
 
     /// What there is, by name. Of two files with one name the first in the order of paths is the table.
-    fn sources(&self) -> Vec<Source> {
-        let Ok(entries) = std::fs::read_dir(&self.directory) else {
-            return Vec::new();
+    fn look(&self) -> Listing {
+        let mut listing = Listing::default();
+        let paths = match sorted_paths(&self.directory) {
+            Ok(paths) => paths,
+            Err(error) => {
+                listing.errors.push(error);
+                return listing;
+            }
         };
-        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        paths.sort();
-        let mut sources: Vec<Source> = Vec::new();
-        for source in paths.iter().filter_map(|path| source(path)) {
-            if !sources.iter().any(|there| there.name == source.name) {
-                sources.push(source);
+        for path in paths {
+            match source(&path) {
+                Ok(Some(source)) => listing.add(source),
+                Ok(None) => {}
+                Err(error) => listing.errors.push(error),
             }
         }
-        sources.sort_by(|left, right| left.name.cmp(&right.name));
-        sources
+        listing.tables.sort_by(|left, right| left.name.cmp(&right.name));
+        listing
     }
 
     async fn table(&self, source: Source) -> Result<Table, SqlError> {
@@ -104,18 +118,12 @@ impl FileTables {
         }
         let url = ListingTableUrl::parse(&location)?;
         let options = ListingOptions::new(format).with_file_extension(&source.extension);
-        let schema = options.infer_schema(self.state.as_ref(), &url).await.map_err(|error| {
-            let error = SqlError::from_datafusion(&error);
-            SqlError::new(
-                Class::FAILED_READ_FILE,
-                format!(
-                    "The file {} of table {} cannot be read: {}",
-                    source.path.display(),
-                    quoted(&[&source.name]),
-                    error.message
-                ),
-            )
-        })?;
+        let schema = match options.infer_schema(self.state.as_ref(), &url).await {
+            // Also of a file of no bytes, which is skipped.
+            Ok(schema) if schema.fields().is_empty() => return Err(source.unreadable("it has no columns.")),
+            Ok(schema) => schema,
+            Err(error) => return Err(source.unreadable(&SqlError::from_datafusion(&error).message)),
+        };
         let config = ListingTableConfig::new(url)
             .with_listing_options(options)
             .with_schema(schema);
@@ -129,37 +137,82 @@ impl FileTables {
     }
 }
 
-fn source(path: &Path) -> Option<Source> {
-    if path.is_dir() {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(path)
-            .ok()?
-            .filter_map(|entry| Some(entry.ok()?.path()))
+impl Listing {
+    fn add(&mut self, source: Source) {
+        match self.tables.iter().find(|table| table.name == source.name) {
+            None => self.tables.push(source),
+            Some(table) => self.errors.push(SqlError::new(
+                Class::TABLE_OR_VIEW_ALREADY_EXISTS,
+                format!(
+                    "The {} {} is no table, because {} is the table {}.",
+                    source.kind(),
+                    source.path.display(),
+                    table.path.display(),
+                    quoted(&[&table.name])
+                ),
+            )),
+        }
+    }
+}
+
+impl Source {
+    fn kind(&self) -> &'static str {
+        if self.is_directory { "directory" } else { "file" }
+    }
+
+    fn unreadable(&self, why: &str) -> SqlError {
+        let path = self.path.display().to_string();
+        let table = quoted(&[&self.name]);
+        let what = if why.contains(&path) {
+            format!("table {table}")
+        } else {
+            format!("{} {path} of table {table}", self.kind())
+        };
+        SqlError::new(Class::FAILED_READ_FILE, format!("The {what} cannot be read: {why}"))
+    }
+}
+
+/// # Errors
+/// `FAILED_READ_FILE` when the directory cannot be read.
+fn sorted_paths(directory: &Path) -> Result<Vec<PathBuf>, SqlError> {
+    let paths = || -> io::Result<Vec<PathBuf>> { fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect() };
+    let mut paths = paths().map_err(|error| {
+        SqlError::new(
+            Class::FAILED_READ_FILE,
+            format!("The directory {} cannot be read: {error}.", directory.display()),
+        )
+    })?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// # Errors
+/// See [`sorted_paths`].
+fn source(path: &Path) -> Result<Option<Source>, SqlError> {
+    let is_directory = path.is_dir();
+    let (format, stem) = if is_directory {
+        let files = sorted_paths(path)?;
+        let format = files
+            .iter()
             .filter(|file| file.is_file())
-            .collect();
-        files.sort();
-        let (format, extension) = files.iter().find_map(|file| format_of(file))?;
-        let name = table_name(path.file_name()?.to_str()?);
-        return Some(Source {
-            name,
-            path: path.to_owned(),
-            format,
-            is_directory: true,
-            extension,
-        });
-    }
-    if !path.is_file() {
+            .find_map(|file| format_of(file));
+        (format, path.file_name())
+    } else if path.is_file() {
+        (format_of(path), path.file_stem())
+    } else {
         // To open a named pipe is to wait for whoever writes into it.
-        return None;
-    }
-    let (format, extension) = format_of(path)?;
-    let name = table_name(path.file_stem()?.to_str()?);
-    Some(Source {
-        name,
+        return Ok(None);
+    };
+    let (Some((format, extension)), Some(stem)) = (format, stem) else {
+        return Ok(None);
+    };
+    Ok(Some(Source {
+        name: table_name(&stem.to_string_lossy()),
         path: path.to_owned(),
         format,
-        is_directory: false,
+        is_directory,
         extension,
-    })
+    }))
 }
 
 fn format_of(path: &Path) -> Option<(Format, String)> {

@@ -166,7 +166,8 @@ impl Engine {
         &self.catalogs
     }
 
-    /// Why files of [`EngineConfig::data_dir`] that should be tables are none, as of now. Selecting from such a table is the same error.
+    /// Why files and directories of [`EngineConfig::data_dir`] that should be tables are none, as of now. Selecting from a table whose files
+    /// cannot be read is the same error.
     pub async fn unreadable_files(&self) -> Vec<SqlError> {
         let mut errors = Vec::new();
         for schema in self.catalogs.all().flat_map(|catalog| catalog.all()) {

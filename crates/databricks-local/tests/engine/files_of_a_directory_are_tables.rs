@@ -134,3 +134,57 @@ fn a_data_directory_must_be_there() {
     };
     assert_eq!(Engine::new(config).unwrap_err().class, "INVALID_PARAMETER_VALUE");
 }
+
+#[tokio::test]
+async fn what_is_no_table_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    for (file, text) in [
+        ("t.csv", "a\n1\n"),
+        ("t.json", "{\"a\":1}\n"),
+        ("my-table.csv", "a\n1\n"),
+        ("my_table.csv", "a\n1\n"),
+        ("nothing.csv", ""),
+        ("bare.parquet", ""),
+        ("broken.parquet", "no parquet"),
+    ] {
+        fs::write(path.join(file), text).unwrap();
+    }
+    fs::create_dir(path.join("parts")).unwrap();
+    fs::write(path.join("parts/0.csv"), "").unwrap();
+    let config = EngineConfig {
+        data_dir: Some(path.to_owned()),
+        scale_factor: 0.01,
+        ..EngineConfig::default()
+    };
+    let engine = Engine::new(config).unwrap();
+    let told = || async {
+        let files = engine.unreadable_files().await;
+        let here = format!("{}/", path.display());
+        let messages: Vec<String> = files.iter().map(|file| file.message.replace(&here, "")).collect();
+        messages
+    };
+    assert_eq!(
+        told().await,
+        [
+            "The file my_table.csv is no table, because my-table.csv is the table `my_table`.",
+            "The file t.json is no table, because t.csv is the table `t`.",
+            "The file bare.parquet of table `bare` cannot be read: it has no columns.",
+            "The file broken.parquet of table `broken` cannot be read: Parquet error: Invalid Parquet file. Corrupt footer",
+            "The file nothing.csv of table `nothing` cannot be read: it has no columns.",
+            "The directory parts of table `parts` cannot be read: it has no columns.",
+        ]
+    );
+    let session = engine.session(None, None, &BTreeMap::new()).unwrap();
+    let empty = error(&session, "SELECT * FROM main.data.nothing").await;
+    assert_eq!(empty.class, "FAILED_READ_FILE.NO_HINT", "{empty}");
+    assert_eq!(run(&session, "SELECT * FROM main.data.t").await.columns, ["a BIGINT"]);
+
+    fs::remove_dir_all(path).unwrap();
+    let gone = told().await;
+    let start = format!("The directory {} cannot be read: ", path.display());
+    assert!(
+        matches!(gone.as_slice(), [gone] if gone.starts_with(&start)),
+        "{gone:?}"
+    );
+}

@@ -295,12 +295,8 @@ pub(super) fn select_from(from: Vec<TableWithJoins>) -> Result<ast::Query, SqlEr
 pub(super) fn parsed_query(sql: &str) -> Result<ast::Query, SqlError> {
     let mut parser = Parser::new(&LocalDialect)
         .try_with_sql(sql)
-        .map_err(|error| syntax(&error))?;
-    Ok(*parser.parse_query().map_err(|error| syntax(&error))?)
-}
-
-fn syntax(error: &datafusion::sql::sqlparser::parser::ParserError) -> SqlError {
-    SqlError::new(Class::PARSE_SYNTAX_ERROR, error.to_string())
+        .map_err(|error| SqlError::from_parser(&error))?;
+    Ok(*parser.parse_query().map_err(|error| SqlError::from_parser(&error))?)
 }
 
 async fn run(context: &Context, query: ast::Query, bound: &Bound) -> Result<Vec<RecordBatch>, SqlError> {

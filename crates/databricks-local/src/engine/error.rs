@@ -6,6 +6,11 @@ use std::fmt;
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+
+use wording::with_sql_types;
+
+mod wording;
 
 /// An error class: its name, the SQLSTATE that belongs to it, and the coarse code of the statement API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,11 +133,13 @@ impl SqlError {
     pub fn from_datafusion(error: &DataFusionError) -> Self {
         match error {
             DataFusionError::ArrowError(error, _) => Self::from_arrow(error),
-            DataFusionError::SQL(error, _) => Self::new(Class::PARSE_SYNTAX_ERROR, error.to_string()),
-            DataFusionError::NotImplemented(text) => Self::new(Class::UNSUPPORTED_FEATURE, text),
-            DataFusionError::Plan(text) => Self::new(plan_class(text), text),
+            DataFusionError::SQL(error, _) => Self::from_parser(error),
+            DataFusionError::NotImplemented(text) => {
+                Self::new(Class::UNSUPPORTED_FEATURE, wording::not_implemented(text))
+            }
+            DataFusionError::Plan(text) => Self::from_plan(text),
             DataFusionError::SchemaError(error, _) => Self::from_schema(error),
-            DataFusionError::Execution(text) => Self::new(execution_class(text), text),
+            DataFusionError::Execution(text) => Self::new(execution_class(text), with_sql_types(text)),
             DataFusionError::ResourcesExhausted(text) => Self::new(Class::OUT_OF_MEMORY, text),
             DataFusionError::IoError(error) => Self::new(Class::FAILED_READ_FILE, error.to_string()),
             DataFusionError::ParquetError(error) => Self::new(Class::FAILED_READ_FILE, error.to_string()),
@@ -156,14 +163,54 @@ impl SqlError {
         }
     }
 
+    pub(crate) fn from_parser(error: &ParserError) -> Self {
+        let text = match error {
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
+            ParserError::RecursionLimitExceeded => "The statement is nested too deeply.".to_owned(),
+        };
+        Self::new(Class::PARSE_SYNTAX_ERROR, text)
+    }
+
+    /// The planner reports grouping mistakes and unknown routines as plain text.
+    fn from_plan(text: &str) -> Self {
+        if let Some(name) = wording::unknown_routine(text) {
+            let parts: Vec<&str> = name.split('.').collect();
+            // The planner's suggestions are left out: they vary from run to run.
+            return Self::new(
+                Class::UNRESOLVED_ROUTINE,
+                format!(
+                    "Cannot resolve routine {} on search path [`system`.`builtin`].",
+                    quoted(&parts)
+                ),
+            );
+        }
+        if text.contains("must be in GROUP BY") || text.contains("must appear in the GROUP BY") {
+            // It says so of every column, also where no wildcard is.
+            return Self::new(
+                Class::MISSING_AGGREGATION,
+                text.replacen("While expanding wildcard, ", "", 1),
+            );
+        }
+        let class = if text.starts_with("Inserting query must have")
+            || text.contains("Column count doesn't match insert query")
+        {
+            Class::INSERT_COLUMN_ARITY_MISMATCH
+        } else {
+            Class::DATATYPE_MISMATCH
+        };
+        Self::new(class, with_sql_types(text))
+    }
+
     fn from_arrow(error: &ArrowError) -> Self {
         match error {
             ArrowError::ArithmeticOverflow(text) => Self::new(Class::ARITHMETIC_OVERFLOW, text),
             // A number that its new type cannot hold is a cast error like a text that is no number.
             ArrowError::CastError(text) if text.starts_with("Can't cast value") => {
-                Self::new(Class::CAST_OVERFLOW, text)
+                Self::new(Class::CAST_OVERFLOW, with_sql_types(text))
             }
-            ArrowError::CastError(text) | ArrowError::ParseError(text) => Self::new(Class::CAST_INVALID_INPUT, text),
+            ArrowError::CastError(text) | ArrowError::ParseError(text) => {
+                Self::new(Class::CAST_INVALID_INPUT, with_sql_types(text))
+            }
             ArrowError::DivideByZero => Self::new(
                 Class::DIVIDE_BY_ZERO,
                 "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.",
@@ -227,20 +274,6 @@ impl SqlError {
             return Self::from_arrow(error);
         }
         Self::new(Class::INTERNAL_ERROR, error.to_string())
-    }
-}
-
-/// The planner reports grouping mistakes and unknown routines as plain text.
-fn plan_class(text: &str) -> Class {
-    if text.contains("must be in GROUP BY") || text.contains("must appear in the GROUP BY") {
-        Class::MISSING_AGGREGATION
-    } else if text.starts_with("Invalid function") || text.starts_with("table function '") {
-        Class::UNRESOLVED_ROUTINE
-    } else if text.starts_with("Inserting query must have") || text.contains("Column count doesn't match insert query")
-    {
-        Class::INSERT_COLUMN_ARITY_MISMATCH
-    } else {
-        Class::DATATYPE_MISMATCH
     }
 }
 

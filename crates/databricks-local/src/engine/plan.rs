@@ -320,11 +320,10 @@ impl Context {
         ansi::apply(plan, self.settings.ansi, &self.types())
     }
 
-    /// The planner reports missing tables and functions as text. What is missing is found out here by looking for it.
+    /// The planner reports missing tables as text. What is missing is found out here by looking for it.
     async fn diagnosed(&self, query: ast::Query, error: &DataFusionError) -> SqlError {
         let found = SqlError::from_datafusion(error);
-        if found.is(Class::DATATYPE_MISMATCH) || found.is(Class::INTERNAL_ERROR) || found.is(Class::UNRESOLVED_ROUTINE)
-        {
+        if found.is(Class::DATATYPE_MISMATCH) || found.is(Class::INTERNAL_ERROR) {
             let statement = DFStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
             for reference in self.state.resolve_table_references(&statement).unwrap_or_default() {
                 if self.state.table_functions().contains_key(reference.table()) {

@@ -26,6 +26,10 @@ async fn every_class_comes_with_its_sqlstate() {
         ("CREATE TABLE t (a INT)", "TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"),
         ("CREATE TABLE u (a INT, A INT)", "COLUMN_ALREADY_EXISTS", "42711"),
         ("SELECT no_such_function(1)", "UNRESOLVED_ROUTINE", "42883"),
+        // docs/dialect.md says so of these.
+        ("SELECT * FROM t VERSION AS OF 1", "PARSE_SYNTAX_ERROR", "42601"),
+        ("SELECT 'a' LIKE ALL ('a', 'b')", "UNRESOLVED_ROUTINE", "42883"),
+        ("SELECT parse_json('1')", "UNRESOLVED_ROUTINE", "42883"),
         ("SELECT 1 + true", "DATATYPE_MISMATCH", "42K09"),
         ("SELECT a, count(*) FROM t", "MISSING_AGGREGATION", "42803"),
         ("SELECT 1 / 0", "DIVIDE_BY_ZERO", "22012"),
@@ -60,6 +64,48 @@ async fn every_class_comes_with_its_sqlstate() {
             text.starts_with(&format!("[{class}] ")) && text.ends_with(&format!(" SQLSTATE: {sql_state}")),
             "{text}"
         );
+    }
+}
+
+#[tokio::test]
+async fn messages_have_no_words_of_the_engine() {
+    let session = session();
+    run(&session, "CREATE TABLE t (a INT, b STRING)").await;
+    let unresolved = |name| format!("Cannot resolve routine {name} on search path [`system`.`builtin`].");
+    let unsupported = |what| format!("{what} is not supported here.");
+    for (sql, message) in [
+        ("SELECT * FROM t PIVOT (sum(a) FOR b IN ('x', 'y'))", unsupported("PIVOT")),
+        ("SELECT * FROM t UNPIVOT (v FOR k IN (a, b))", unsupported("UNPIVOT")),
+        ("SELECT a IS NORMALIZED FROM t", unsupported("IS NORMALIZED")),
+        (
+            "SELECT * FROM t ASOF JOIN t AS u MATCH_CONDITION (t.a >= u.a)",
+            unsupported("AS OF JOIN"),
+        ),
+        ("SELECT foo(1)", unresolved("`foo`")),
+        ("SELECT main.default.foo(1)", unresolved("`main`.`default`.`foo`")),
+        ("SELECT foo(1) OVER (ORDER BY a) FROM t", unresolved("`foo`")),
+        ("SELECT * FROM foo(1)", unresolved("`foo`")),
+        ("SELECT * FROM t JOIN LATERAL explode(array(1))", unresolved("`explode`")),
+        ("SELEC 1", "Expected: an SQL statement, found: SELEC at Line: 1, Column: 1".to_owned()),
+        (
+            "SELECT a, b FROM t GROUP BY a",
+            "Column in SELECT must be in GROUP BY or an aggregate function: column \"t.b\" must appear in the GROUP BY clause or must be \
+             part of an aggregate function, currently only \"t.a\" appears in the SELECT clause satisfies this requirement"
+                .to_owned(),
+        ),
+        ("SELECT CAST('Int64' AS INT)", "Cannot cast string 'Int64' to value of INT type".to_owned()),
+        ("SELECT CAST('it''s Int64' AS DATE)", "Cannot cast string 'it's Int64' to value of DATE type".to_owned()),
+        ("SELECT CAST(300 AS TINYINT)", "Can't cast value 300 to type TINYINT".to_owned()),
+        (
+            "SELECT 1 + true",
+            "Cannot coerce arithmetic expression BIGINT + BOOLEAN to valid types".to_owned(),
+        ),
+        (
+            "SELECT CAST(array(1) AS INT)",
+            "Unsupported CAST from ARRAY<INT> to INT".to_owned(),
+        ),
+    ] {
+        assert_eq!(error(&session, sql).await.message, message, "{sql}");
     }
 }
 

@@ -188,16 +188,15 @@ fn a_cancel_stops_a_long_query() {
     );
     let cancel = statement.get_cancel_handle();
     let worker = thread::spawn(move || statement.execute().map(drop));
-    while cancel.try_cancel().is_err() {
+    let was_asked = |path: &str| workspace.requests().iter().any(|request| request.path.ends_with(path));
+    // What is cancelled before it was sent is nothing to tell the server.
+    while !was_asked("/statements") {
         thread::sleep(Duration::from_millis(5));
     }
+    cancel.try_cancel().unwrap();
     assert_eq!(worker.join().unwrap().unwrap_err().status, Status::Cancelled);
     drop(connection);
-    let told = workspace
-        .requests()
-        .iter()
-        .any(|request| request.path.ends_with("/cancel"));
-    assert!(told, "the server was not told");
+    assert!(was_asked("/cancel"), "the server was not told");
 }
 
 #[test]

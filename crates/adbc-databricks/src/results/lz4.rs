@@ -131,6 +131,16 @@ impl Frames {
         }
     }
 
+    /// Whether these bytes end as frames usually do: with the mark of the end, and perhaps a checksum. What follows a frame may be something
+    /// else, so that a file that does not is not therefore broken.
+    pub(super) fn is_usual_end(bytes: &[u8]) -> bool {
+        let is_mark = |checksum: usize| {
+            let end = bytes.len().checked_sub(checksum)?;
+            Some(bytes.get(end.checked_sub(4)?..end)? == [0; 4])
+        };
+        is_mark(0) == Some(true) || is_mark(4) == Some(true)
+    }
+
     /// Checks that these bytes begin as files of frames do.
     ///
     /// # Errors
@@ -384,6 +394,20 @@ mod tests {
             let _ = decompress(&[&noise]);
             let _ = decompress(&[&frame(FrameInfo::new(), b"x")[..7], &noise]);
         }
+    }
+
+    #[test]
+    fn a_whole_file_ends_as_one_and_a_part_of_it_does_not() {
+        let plain: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        for checksum in [false, true] {
+            let info = FrameInfo::new().content_checksum(checksum);
+            let mut encoder = FrameEncoder::with_frame_info(info, Vec::new());
+            encoder.write_all(&plain).unwrap();
+            let whole = encoder.finish().unwrap();
+            assert!(Frames::is_usual_end(&whole));
+            assert!(!Frames::is_usual_end(&whole[..whole.len() / 2]));
+        }
+        assert!(!Frames::is_usual_end(&[0; 3]));
     }
 
     #[test]

@@ -89,8 +89,7 @@ fn a_second_try_that_brings_half_a_file_does_not_take_the_place_of_the_first() {
             Some(Reply::Bytes(half))
         }
     });
-    let one = ("databricks.cloudfetch.max_stragglers_per_query", "1");
-    assert_eq!(query(&mut server.connect_with(&[SOON, one])).unwrap(), all_rows());
+    assert_eq!(query(&mut server.connect_with(&[SOON])).unwrap(), all_rows());
     assert_eq!(server.count(is_of_late_chunk), 2);
 }
 

@@ -236,7 +236,7 @@ async fn second_try(
     let (progress, mut beginning) = (Progress::default(), Beginning::default());
     let received = receive(context, wanted, link, &mut intake, running, &progress, &mut beginning).await;
     intake.is_overtaking = true;
-    received.is_ok().then_some(intake)
+    (received.is_ok() && intake.is_as_good_as_any()).then_some(intake)
 }
 
 async fn receive(

@@ -104,6 +104,11 @@ impl Intake {
         self.unpacking.check().map_err(Trouble::Broken)
     }
 
+    /// Whether what was received may take the place of another try.
+    pub(super) fn is_as_good_as_any(&self) -> bool {
+        self.unpacking.is_as_good_as_any()
+    }
+
     /// The time that went into decompressing so far.
     pub(super) fn decompression(&self) -> Duration {
         self.unpacking.took

@@ -86,6 +86,14 @@ impl Unpacking {
         }
     }
 
+    /// Whether a file that is all here, and was checked, is as good as any other try's. What is held may have been cut off.
+    pub(super) fn is_as_good_as_any(&self) -> bool {
+        match (&self.frames, &self.held) {
+            (Some(_), Some(held)) => Frames::is_usual_end(held.filled()),
+            _ => true,
+        }
+    }
+
     /// Decompresses as much of what is held.
     fn catch_up(&mut self, bytes: usize, buffers: &Arc<Pool>) -> Result<()> {
         let Some(held) = self.held.take() else { return Ok(()) };

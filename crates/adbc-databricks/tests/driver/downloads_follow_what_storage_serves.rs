@@ -77,6 +77,8 @@ fn more_than_at_first_before_the_first_file_is_here() {
     const ROWS: u64 = 200_000;
     // What does not compress.
     let value = |row: u64| row.wrapping_mul(0x9E37_79B9_7F4A_7C15) as i64;
+    let file = |chunk: u64| lz4(&stream_of((chunk * ROWS..(chunk + 1) * ROWS).map(value)));
+    let files: Vec<_> = (0..CHUNKS).map(file).collect();
     let (asked, gate) = (AtomicUsize::new(0), Gate::default());
     let server = Server::start(move |request, port| {
         if !is_storage(request) {
@@ -86,10 +88,9 @@ fn more_than_at_first_before_the_first_file_is_here() {
             gate.open();
         }
         // So that a busy machine's own delays count for little.
-        std::thread::sleep(Duration::from_millis(400));
-        let first = last_number(&request.path) * ROWS;
-        let file = lz4(&stream_of((first..first + ROWS).map(value)));
-        Some(Reply::InTwo(file, 1_200_000, gate.clone()))
+        std::thread::sleep(Duration::from_millis(300));
+        let file = &files[last_number(&request.path) as usize];
+        Some(Reply::InTwo(file.clone(), 1_200_000, gate.clone()))
     });
     let read = query(&mut server.connect()).unwrap();
     assert!(read.into_iter().eq((0..CHUNKS * ROWS).map(value)));

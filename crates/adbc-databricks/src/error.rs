@@ -65,6 +65,7 @@ struct Parts {
     error_class: Option<String>,
     statement_id: Option<String>,
     http_status: Option<u16>,
+    had_no_effect: bool,
 }
 
 impl Error {
@@ -84,6 +85,7 @@ impl Error {
             error_class: None,
             statement_id: None,
             http_status: None,
+            had_no_effect: false,
         }))
     }
 
@@ -180,6 +182,17 @@ impl Error {
     pub(crate) fn with_http_status(mut self, status: u16) -> Self {
         self.0.http_status = Some(status);
         self
+    }
+
+    /// The request was never sent, or refused before anything was done about it.
+    pub(crate) fn without_effect(mut self) -> Self {
+        self.0.had_no_effect = true;
+        self
+    }
+
+    /// Whether it is known that the server did nothing.
+    pub(crate) fn had_no_effect(&self) -> bool {
+        self.0.had_no_effect
     }
 
     /// Puts what was being done before what went wrong.

@@ -148,5 +148,9 @@ pub(super) fn final_error(repeat: Repeat, attempt: Attempt) -> Error {
             .error
             .context("the outcome of the statement is unknown, it may have run");
     }
-    attempt.error
+    // What took the server too long it may have begun with.
+    match begun || matches!(attempt.failure, Failure::Status(StatusCode::REQUEST_TIMEOUT)) {
+        true => attempt.error,
+        false => attempt.error.without_effect(),
+    }
 }

@@ -242,7 +242,11 @@ impl Client {
         let mut made = 0;
         let mut renewed = false;
         loop {
-            let credentials = self.authenticator.authorization().await?;
+            let credentials = self
+                .authenticator
+                .authorization()
+                .await
+                .map_err(Error::without_effect)?;
             let attempt = match self.attempt(call, body.clone(), &credentials).await {
                 Ok(answer) => return Ok(answer),
                 Err(attempt) => attempt,
@@ -266,7 +270,8 @@ impl Client {
             };
             tokio::select! {
                 biased;
-                error = &mut stopped => return Err(error),
+                // A harmful request is made again only if nothing came of it so far.
+                error = &mut stopped => return Err(error.without_effect()),
                 () = tokio::time::sleep(wait) => {}
             }
             made += 1;

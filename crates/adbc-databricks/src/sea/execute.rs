@@ -289,22 +289,16 @@ async fn submit_once(
     trace: Option<SpanContext>,
 ) -> Result<StatementResponse> {
     let call = Call::harmful(&Method::POST, sea::STATEMENTS_PATH).traced(trace);
-    let counted = run.session().expect(request.statement.expose());
+    let expected = run.session().expect(request.statement.expose());
     // Whoever was told that the statement is cancelled must not find its rows changed by a later attempt.
     let answer = run
         .client()
         .call_unless(call, Some(request), &run.retries, run.stop_requested())
         .await;
-    if counted && answer.as_ref().is_err_and(is_refused) {
-        run.session().forget();
+    if answer.as_ref().is_err_and(Error::had_no_effect) {
+        expected.forget();
     }
     answer
-}
-
-/// Whether the server refused the request, so that nothing of the statement was executed. Of a request that took the server too long it
-/// is not known.
-fn is_refused(error: &Error) -> bool {
-    matches!(error.http_status(), Some(400..=407 | 409..=499))
 }
 
 async fn poll(

@@ -39,6 +39,8 @@ pub(crate) struct Session {
     confs: BTreeMap<String, String>,
     /// How many statements left something behind that opening it again would lose, or may have.
     changes: AtomicU32,
+    /// How many statements are on their way that may do so.
+    expected: AtomicU32,
     /// Held by whoever opens it again.
     reopening: tokio::sync::Mutex<()>,
     background: Background,
@@ -61,6 +63,27 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("id", &self.id())
             .finish_non_exhaustive()
+    }
+}
+
+/// A statement on its way. When it is dropped, what it may have left in the session counts.
+pub(crate) struct Expected<'a>(Option<&'a Session>);
+
+impl Expected<'_> {
+    /// It left nothing behind.
+    pub(crate) fn forget(mut self) {
+        if let Some(session) = self.0.take() {
+            session.expected.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            session.changes.fetch_add(1, Ordering::Relaxed);
+            session.expected.fetch_sub(1, Ordering::Release);
+        }
     }
 }
 
@@ -99,6 +122,7 @@ impl Session {
             namespace: Mutex::new(namespace),
             confs,
             changes: AtomicU32::new(0),
+            expected: AtomicU32::new(0),
             reopening: tokio::sync::Mutex::default(),
             background: Background::new(),
             hybrid_refused: AtomicBool::new(false),
@@ -120,24 +144,20 @@ impl Session {
         error.http_status() == Some(404) && error.error_code() == Some(UNKNOWN_SESSION) && self.id().is_some()
     }
 
-    /// Remembers that a statement may leave something behind in the session; whether it may. To be called before it is sent: the server
-    /// can execute it although its answer is lost, or comes when nobody waits any longer.
-    pub(crate) fn expect(&self, sql: &str) -> bool {
+    /// Remembers that a statement may leave something behind in the session. To be called before it is sent: the server can execute it
+    /// although its answer is lost, or comes when nobody waits any longer.
+    pub(crate) fn expect(&self, sql: &str) -> Expected<'_> {
         let changes = changes_session(sql);
         if changes {
-            self.changes.fetch_add(1, Ordering::Relaxed);
+            self.expected.fetch_add(1, Ordering::Relaxed);
         }
-        changes
-    }
-
-    /// Forgets a statement that [`Session::expect`] counted, and that left nothing behind which would be lost.
-    pub(crate) fn forget(&self) {
-        self.changes.fetch_sub(1, Ordering::Relaxed);
+        Expected(changes.then_some(self))
     }
 
     /// Whether the session may have temporary tables or views: not before a statement was sent that may have left something in it.
     pub(crate) fn may_have_temporaries(&self) -> bool {
-        self.changes.load(Ordering::Relaxed) > 0
+        // In this order: what is not expected any longer has been counted.
+        self.expected.load(Ordering::Acquire) > 0 || self.changes.load(Ordering::Relaxed) > 0
     }
 
     /// Opens the session again with the settings and names that the driver was told, unless somebody did since `lost` was the id.
@@ -202,7 +222,7 @@ impl Session {
     /// Remembers where names start: for a server without sessions, and for a session that is opened again. To be called after the
     /// `USE` that brought it about, which then has left nothing behind that would be lost.
     pub(crate) fn set_namespace(&self, change: impl FnOnce(&mut Namespace)) {
-        self.forget();
+        self.changes.fetch_sub(1, Ordering::Relaxed);
         change(&mut self.namespace.lock().unwrap_or_else(PoisonError::into_inner));
     }
 

@@ -8,7 +8,7 @@ use adbc_core::error::Status;
 use adbc_core::sync::{Optionable as _, Statement as _};
 use serde_json::json;
 
-use crate::support::{self, Request, Server, inline, ok, query, refusal, statement, telemetry_of};
+use crate::support::{self, Reply, Request, Server, inline, ok, query, refusal, statement, telemetry_of};
 
 const EXPIRED: &str = "RESOURCE_DOES_NOT_EXIST";
 
@@ -148,6 +148,64 @@ fn what_the_server_did_not_begin_with_has_set_nothing() {
         assert_eq!(query(&mut connection).unwrap(), [0, 1], "{code}");
         assert_eq!(server.count(is_create), 2, "{code}");
     }
+}
+
+/// Whoever opens it again while such a statement is on its way loses nothing: that one finds out by itself.
+#[test]
+fn a_statement_that_is_on_its_way_has_set_nothing() {
+    let opened = AtomicUsize::new(0);
+    let is_set = |request: &Request| request.is_execute() && request.json()["statement"] == "SET TIMEZONE = UTC";
+    let (server, gate) = Server::gated(is_set, move |request, _| {
+        if is_create(request) {
+            let number = opened.fetch_add(1, Ordering::SeqCst) + 1;
+            return Some(ok(json!({"session_id": format!("session-{number}")})));
+        }
+        request
+            .is_execute()
+            .then(|| match request.json()["session_id"] == "session-1" {
+                true => refusal(404, EXPIRED),
+                false => ok(inline(2)),
+            })
+    });
+    let mut connection = server.connect();
+    let mut set = statement(&mut connection, "SET TIMEZONE = UTC");
+    thread::scope(|scope| {
+        let setting = scope.spawn(move || set.execute_update().map(drop));
+        server.wait_until("the setting", |asked| asked.iter().any(is_set));
+        assert_eq!(query(&mut connection).unwrap(), [0, 1]);
+        gate.open();
+        setting.join().unwrap().unwrap();
+    });
+    assert_eq!(server.count(is_create), 2);
+}
+
+#[test]
+fn a_statement_that_was_never_let_in_has_set_nothing() {
+    let opened = AtomicUsize::new(0);
+    let server = Server::start(move |request, _| {
+        if is_create(request) {
+            let number = opened.fetch_add(1, Ordering::SeqCst) + 1;
+            return Some(ok(json!({"session_id": format!("session-{number}")})));
+        }
+        request.is_execute().then(|| {
+            let asked = request.json();
+            if asked["statement"] == "SET TIMEZONE = UTC" {
+                let later = json!({"error_code": "RESOURCE_EXHAUSTED", "message": "later"});
+                Reply::Headed(429, vec![("retry-after", "100".to_owned())], later)
+            } else if asked["session_id"] == "session-1" {
+                refusal(404, EXPIRED)
+            } else {
+                ok(inline(2))
+            }
+        })
+    });
+    let mut connection = server.connect();
+    let mut set = statement(&mut connection, "SET TIMEZONE = UTC");
+    set.set_option("databricks.statement.timeout_s".into(), "0.2".into())
+        .unwrap();
+    assert_eq!(set.execute_update().unwrap_err().status, Status::Timeout);
+    assert_eq!(query(&mut connection).unwrap(), [0, 1]);
+    assert_eq!(server.count(is_create), 2);
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Failure {
             Self::Interrupted => 130,
             Self::Local(_) => 4,
             Self::Adbc(error) => match error.status {
-                // What is not implemented here is an option that is unknown.
+                // What is not implemented on this side is an option that is unknown.
                 Status::InvalidArguments | Status::NotImplemented if !came_from_the_workspace(error) => 2,
                 Status::Unauthenticated | Status::Unauthorized => 3,
                 Status::IO | Status::Timeout => 4,
@@ -81,6 +81,10 @@ impl From<std::io::Error> for Failure {
 }
 
 fn came_from_the_workspace(error: &AdbcError) -> bool {
+    has_sqlstate(error) || error.details.iter().flatten().any(|(key, _)| key == "http.status_code")
+}
+
+fn has_sqlstate(error: &AdbcError) -> bool {
     error.sqlstate.iter().any(|&byte| byte != 0 && byte as u8 != b'0')
 }
 
@@ -93,7 +97,7 @@ fn paragraph(error: &AdbcError) -> String {
         .filter(|&&byte| byte != 0)
         .map(|&byte| byte as u8 as char)
         .collect();
-    if came_from_the_workspace(error) {
+    if has_sqlstate(error) {
         facts.push(format!("SQLSTATE {sqlstate}"));
     }
     for (key, value) in error.details.iter().flatten() {

@@ -185,7 +185,7 @@ fn remote_options(connect: &ConnectArgs) -> Result<Option<Vec<(OptionDatabase, O
             ));
         }
     }
-    if connect.token.is_some() && connect.url.as_deref().is_some_and(has_user) {
+    if connect.token.is_some() && connect.url.as_deref().is_some_and(has_password) {
         return Err(Failure::Usage(
             "--token and the URL both have a token: leave one of them out".to_owned(),
         ));
@@ -327,6 +327,12 @@ fn is_credential(key: &str) -> bool {
 }
 
 /// Whether the URL names a user, as in `databricks://token:TOKEN@HOST/…`; an `@` behind the host is none.
+fn has_password(url: &str) -> bool {
+    let user = authority(url).rsplit_once('@').map(|(user, _)| user);
+    user.and_then(|user| user.split_once(':'))
+        .is_some_and(|(_, password)| !password.is_empty())
+}
+
 fn has_user(url: &str) -> bool {
     authority(url).contains('@')
 }

@@ -94,6 +94,10 @@ async fn messages_have_no_words_of_the_engine() {
                 .to_owned(),
         ),
         ("SELECT CAST('Int64' AS INT)", "Cannot cast string 'Int64' to value of INT type".to_owned()),
+        (
+            "SELECT CAST('a'' Int64 b' AS INT)",
+            "Cannot cast string 'a' Int64 b' to value of INT type".to_owned(),
+        ),
         ("SELECT CAST('it''s Int64' AS DATE)", "Cannot cast string 'it's Int64' to value of DATE type".to_owned()),
         ("SELECT CAST(300 AS TINYINT)", "Can't cast value 300 to type TINYINT".to_owned()),
         (

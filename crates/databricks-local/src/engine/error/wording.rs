@@ -35,6 +35,14 @@ pub(super) fn not_implemented(text: &str) -> String {
 
 /// A message with types as SQL writes them: `INT` for `Int32`. What is in quotes stays, because it may be the user's.
 pub(super) fn with_sql_types(text: &str) -> String {
+    // The quotes of the user's text are not doubled there.
+    let quoted = text
+        .strip_prefix("Cannot cast string '")
+        .and_then(|rest| rest.rfind("' to value of "));
+    if let Some(length) = quoted {
+        let (users, rest) = text.split_at("Cannot cast string '".len() + length + 1);
+        return format!("{users}{}", with_sql_types(rest));
+    }
     let mut worded = String::with_capacity(text.len());
     let mut quote = None;
     let mut before = None;

@@ -23,7 +23,7 @@ pub(crate) struct Target {
 
 impl Target {
     /// The URL or the profile, else `DATABRICKS_HOST` and its companions, else an embedded workspace as it was typed. Refuses what was
-    /// typed of an embedded workspace when it is another.
+    /// typed of an embedded workspace when it is another, and the other way round.
     pub(crate) fn resolve(connect: &ConnectArgs, workspace: &WorkspaceArgs) -> Result<Self, Failure> {
         let target = Self::resolve_with(connect, workspace)?;
         match (target.embedded(), workspace.typed()) {
@@ -37,6 +37,9 @@ impl Target {
                     "{typed} is for the local workspace, and {other}"
                 )))
             }
+            (Some(_), _) if connect.token.is_some() => Err(Failure::Usage(
+                "--token is for a workspace elsewhere, and neither --url nor DATABRICKS_HOST names one".to_owned(),
+            )),
             _ => Ok(target),
         }
     }

@@ -79,6 +79,8 @@ fn what_is_typed_and_would_not_be_heeded() {
         &["--token", "the URL"],
         &["canary"],
     );
+    let here = run(&["query", "--token", "canary", "--scale-factor", "0.01", "SELECT 1"]);
+    assert_paragraph(&here, 2, &["--token", "--url"], &["canary"]);
 }
 
 #[test]

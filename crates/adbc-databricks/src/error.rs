@@ -397,7 +397,7 @@ fn error_class(message: &str) -> Option<&str> {
     let bounded = !class.is_empty() && class.len() <= 128;
     let plain = class
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
+        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.'));
     (bounded && plain).then_some(class)
 }
 
@@ -482,6 +482,19 @@ mod tests {
             let error = from_statement_failure(None, Some(message), Some("42P01"));
             assert_eq!((error.message(), error.sqlstate()), (expected, Some("42P01")));
             assert_eq!(error.to_string(), format!("{expected} (SQLSTATE 42P01)"));
+        }
+    }
+
+    #[test]
+    fn what_else_stands_in_brackets_is_no_class() {
+        for (message, class) in [
+            ("[A_CLASS.OF_2] x", Some("A_CLASS.OF_2")),
+            ("[canary_table] x", None),
+            ("[dapi0canary] x", None),
+        ] {
+            let error = from_refusal(ErrorKind::NotFound, ErrorCategory::NotFound, message);
+            assert_eq!(error.error_class(), class);
+            assert!(!format!("{error:?}").contains("canary"));
         }
     }
 

@@ -27,7 +27,8 @@ impl Target {
     /// Reads the options. A lasting table is called by its whole name where one of the session might have the same.
     ///
     /// # Errors
-    /// `InvalidState` for a temporary table with a catalog or a schema, `NotImplemented` on a server without sessions; the server's when it is asked where names start.
+    /// `InvalidState` for a temporary table with a catalog or a schema, `NotImplemented` for one on a server without sessions; the
+    /// server's when it is asked where names start.
     ///
     /// # Blocking
     /// For a statement if the name needs the current catalog or schema.

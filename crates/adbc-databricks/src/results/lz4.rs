@@ -1,6 +1,7 @@
 //! LZ4 frames, undone piece by piece.
 //!
-//! A frame's blocks are decompressed straight into their place in the output, and nothing is copied afterwards. The format is the public "LZ4 Frame Format Description".
+//! A frame's blocks are decompressed straight into their place in the output, and nothing is copied afterwards. The format is the
+//! public "LZ4 Frame Format Description".
 
 use std::hash::Hasher as _;
 

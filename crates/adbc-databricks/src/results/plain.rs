@@ -13,8 +13,8 @@ use super::memory::Memory;
 #[derive(Debug)]
 pub(super) struct Pool {
     /// How many bytes buffers may have, lent ones and waiting ones together, before a returned one is given back to the system rather than
-    /// kept for its next use (files: half of it). One more may be kept beyond it: when the caller asks for the first batch of a chunk, it still has the last
-    /// one of the chunk before, whose claim on the memory budget has ended.
+    /// kept for its next use (files: half of it). One more may be kept beyond it: when the caller asks for the first batch of a chunk, it
+    /// still has the last one of the chunk before, whose claim on the memory budget has ended.
     limit: usize,
     shelf: Mutex<Shelf>,
 }
